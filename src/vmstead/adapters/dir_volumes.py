@@ -1,0 +1,243 @@
+"""Volumes and files in ordinary folders.
+
+A pool is a folder. Its folders are datasets, files in it are files, and its volumes are sparse files in a tree
+of their own, ``<pool>/.volumes``, which does not show among the pool's files::
+
+    /mnt/tank/isos/debian.iso      <root>/isos/debian.iso
+    /dev/zvol/tank/vms/disk0       <root>/.volumes/vms/disk0      (needs the folder <root>/vms)
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from vmstead.ports.volumes import FILE_PREFIX, DiskSource, Volume, VolumeError, VolumeErrorKind
+
+T = TypeVar("T")
+
+_VOLUMES = ".volumes"
+_KINDS = {
+    errno.ENOENT: VolumeErrorKind.NOT_FOUND,
+    errno.ENOSPC: VolumeErrorKind.NO_SPACE,
+    errno.EDQUOT: VolumeErrorKind.NO_SPACE,
+    errno.EFBIG: VolumeErrorKind.NO_SPACE,
+    errno.ENAMETOOLONG: VolumeErrorKind.BAD_NAME,
+}
+#: A part of a name: what ZFS allows, so that a name is good wherever it goes.
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.: -]{0,199}")
+
+
+class DirVolumes:
+    """The volumes port on folders.
+
+    Args:
+        pools: the folder of each pool.
+        roots: further folders in which files may lie, seen under their own path.
+    """
+
+    def __init__(self, pools: Mapping[str, Path], roots: Mapping[str, Path] | None = None) -> None:
+        self._pools = dict(pools)
+        self._roots = [*(roots or {}).values()]
+
+    async def find(self, name: str) -> Volume:
+        return await _in_thread(self._find, name)
+
+    async def list(self) -> Sequence[Volume]:
+        return await _in_thread(self._list)
+
+    async def create(self, name: str, size: int) -> Volume:
+        return await _in_thread(self._create, name, size)
+
+    async def destroy(self, name: str) -> None:
+        await _in_thread(self._destroy, name)
+
+    async def locate(self, path: str) -> Path:
+        return await _in_thread(self._locate, path)
+
+    async def file_size(self, path: str) -> int | None:
+        return await _in_thread(self._file_size, path)
+
+    async def create_file(self, path: str, size: int) -> None:
+        await _in_thread(lambda: _make(self._locate(path), size, f"the file {path}"))
+
+    async def resize_file(self, path: str, size: int) -> None:
+        await _in_thread(self._resize_file, path, size)
+
+    async def remove_file(self, path: str) -> None:
+        await _in_thread(self._remove_file, path)
+
+    # --- volumes ------------------------------------------------------------------------------------
+
+    def _volume_file(self, name: str) -> tuple[Path, Path]:
+        """Where a volume lies, and the folder of its dataset."""
+        pool, *parts = name.split("/")
+        if not parts or not all(_PART.fullmatch(part) for part in (pool, *parts)):
+            raise VolumeError(
+                VolumeErrorKind.BAD_NAME,
+                f"{name!r} is no volume name; write pool/name with letters, digits and _ - . : only",
+            )
+        if pool not in self._pools:
+            raise VolumeError(
+                VolumeErrorKind.NOT_FOUND,
+                f"there is no pool {pool}; there is {', '.join(sorted(self._pools))}",
+            )
+        root = self._pools[pool]
+        return root.joinpath(_VOLUMES, *parts), root.joinpath(*parts[:-1])
+
+    def _find(self, name: str) -> Volume:
+        path, _ = self._volume_file(name)
+        try:
+            found = path.lstat()
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR):
+                raise
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the volume {name} does not exist") from None
+        if not stat.S_ISREG(found.st_mode):
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{name} is not a volume")
+        return Volume(name, found.st_size, DiskSource(path, is_block=False))
+
+    def _list(self) -> Sequence[Volume]:
+        found = []
+        for pool, root in sorted(self._pools.items()):
+            base = root / _VOLUMES
+            for folder, _, files in os.walk(base):
+                for file in files:
+                    name = f"{pool}/{Path(folder, file).relative_to(base)}"
+                    # What somebody else has put there is no volume; what has just gone is none any more.
+                    with contextlib.suppress(VolumeError):
+                        found.append(self._find(name))
+        return sorted(found, key=lambda volume: volume.name)
+
+    def _create(self, name: str, size: int) -> Volume:
+        path, dataset = self._volume_file(name)
+        if not dataset.is_dir():
+            above = name.rpartition("/")[0]
+            raise VolumeError(
+                VolumeErrorKind.NOT_FOUND,
+                f"the dataset {above} does not exist; make it first with: mkdir -p {FILE_PREFIX}{above}",
+            )
+        _make_folders(path.parent)
+        _make(path, size, f"the volume {name}")
+        return self._find(name)
+
+    def _destroy(self, name: str) -> None:
+        self._find(name).source.path.unlink()
+
+    # --- files --------------------------------------------------------------------------------------
+
+    def _locate(self, path: str) -> Path:
+        wanted = self._on_this_machine(path)
+        try:
+            folder = _real(wanted.parent)
+        except FileNotFoundError as error:
+            raise VolumeError(
+                VolumeErrorKind.NOT_FOUND, f"the folder of {path} does not exist: {error.filename}"
+            ) from None
+        target = folder / wanted.name
+        if target.is_symlink():
+            target = _real(target, may_be_missing=True)
+        # A link may point elsewhere below the allowed folders, but not out of them.
+        bases = [_real(root, may_be_missing=True) for root in (*self._pools.values(), *self._roots)]
+        below = [target.relative_to(base) for base in bases if base in target.parents]
+        if not below:
+            raise VolumeError(VolumeErrorKind.OUTSIDE, f"{path} leads out of the folders that may be used")
+        if any(_VOLUMES in rest.parts for rest in below):
+            raise VolumeError(
+                VolumeErrorKind.OUTSIDE, f"{path} lies among the volumes, which are used by name"
+            )
+        return target
+
+    def _on_this_machine(self, path: str) -> Path:
+        """The path, if it is written as one below an allowed folder."""
+        if ".." in path.split("/"):
+            raise VolumeError(VolumeErrorKind.OUTSIDE, f"{path} has .. in it; write where it leads to")
+        if path.startswith(FILE_PREFIX):
+            pool, _, rest = path.removeprefix(FILE_PREFIX).partition("/")
+            if pool in self._pools and rest.strip("/"):
+                return self._pools[pool] / rest.lstrip("/")
+        for root in self._roots:
+            if Path(path).is_relative_to(root) and Path(path) != root:
+                return Path(path)
+        places = [f"{FILE_PREFIX}{pool}/" for pool in sorted(self._pools)] + [
+            f"{root}/" for root in self._roots
+        ]
+        raise VolumeError(VolumeErrorKind.OUTSIDE, f"{path} is not below {' or '.join(places)}")
+
+    def _file_size(self, path: str) -> int | None:
+        target = self._locate(path)
+        try:
+            found = target.lstat()
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            raise VolumeError(VolumeErrorKind.FAILED, f"{path} is not a regular file")
+        return found.st_size
+
+    def _resize_file(self, path: str, size: int) -> None:
+        found = self._file_size(path)
+        if found is None:
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{path} does not exist")
+        if size < found:
+            raise VolumeError(
+                VolumeErrorKind.FAILED, f"{path} has {found} bytes; shrinking it would lose data"
+            )
+        os.truncate(self._locate(path), size)
+
+    def _remove_file(self, path: str) -> None:
+        if self._file_size(path) is None:
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{path} does not exist")
+        self._locate(path).unlink()
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder and those above it, to be passed through but not listed by others."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            each.mkdir()
+            each.chmod(0o711)
+
+
+def _make(path: Path, size: int, what: str) -> None:
+    """Make a sparse file that nobody but its owner reads, or nothing at all."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        raise VolumeError(VolumeErrorKind.EXISTS, f"{what} exists already") from None
+    try:
+        os.truncate(descriptor, size)
+        os.fsync(descriptor)
+    except BaseException:
+        path.unlink()
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _real(path: Path, *, may_be_missing: bool = False) -> Path:
+    """The path without links. Unlike ``Path.resolve``, a loop of links is an OSError as any other."""
+    return Path(os.path.realpath(path, strict=not may_be_missing))
+
+
+async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
+    """Run on a thread, with what the operating system refuses in the port's terms."""
+    try:
+        return await asyncio.to_thread(function, *arguments)
+    except OverflowError as error:
+        raise VolumeError(VolumeErrorKind.NO_SPACE, "no file can be that large") from error
+    except ValueError as error:
+        # A NUL, or what no file system has as a name.
+        raise VolumeError(VolumeErrorKind.BAD_NAME, f"no file can have that name: {error}") from error
+    except OSError as error:
+        kind = _KINDS.get(error.errno or 0, VolumeErrorKind.FAILED)
+        where = f"{error.filename}: " if error.filename else ""
+        raise VolumeError(kind, f"{where}{error.strerror or error}") from error

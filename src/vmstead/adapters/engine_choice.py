@@ -1,0 +1,132 @@
+"""Which libvirt the setting ``engine`` means on this machine."""
+
+import asyncio
+import contextlib
+import os
+import pwd
+import re
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+from vmstead.adapters import accelerator
+from vmstead.adapters.libvirt_engine import LibvirtEngine, Target
+from vmstead.adapters.libvirt_engine.target import Provider
+from vmstead.adapters.linux_host import LinuxHost
+from vmstead.adapters.memory_engine import MemoryEngine
+from vmstead.adapters.private_libvirtd import GUEST_USER, PrivateLibvirtd, is_installed
+from vmstead.config import Config
+from vmstead.kernel.clock import Clock
+from vmstead.ports.engine import Engine, EngineError, EngineErrorKind
+from vmstead.ports.host import Host
+
+#: Where a system daemon listens: the one daemon for everything, or the one for QEMU alone.
+_SYSTEM_SOCKETS = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
+_QEMU_CONF = Path("/etc/libvirt/qemu.conf")
+
+
+def make_engine(config: Config, clock: Clock) -> Engine:
+    """The engine that the settings ask for."""
+    if config.engine == "memory":
+        return MemoryEngine(clock)
+    return LibvirtEngine(provider_for(config, LinuxHost()), clock)
+
+
+def provider_for(config: Config, host: Host) -> Provider:
+    """Finds the libvirt of the settings at each connection."""
+
+    async def provide() -> Target:
+        name = await choose_engine(config, host)
+        if name == "private":
+            return await _private(config)
+        return await asyncio.to_thread(_by_uri, name, config.accel)
+
+    return provide
+
+
+async def choose_engine(config: Config, host: Host) -> str:
+    """What ``auto`` means here: the system's libvirt, the user's, or a private one. Others stay as they are."""
+    if config.engine != "auto":
+        return config.engine
+    is_root = os.geteuid() == 0
+    if await asyncio.to_thread(_system_answers):
+        barrier = None if is_root else await host.unreachable_for(GUEST_USER, config.state / "pools")
+        # A system daemon is of no use to a user whose files its guests cannot get at.
+        if barrier is None:
+            return "qemu:///system"
+    return "private" if is_root else "qemu:///session"
+
+
+def _system_answers() -> bool:
+    for path in _SYSTEM_SOCKETS:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(2)
+            try:
+                connection.connect(str(path))
+            except OSError:
+                continue
+            return True
+    return False
+
+
+async def _private(config: Config) -> Target:
+    if os.geteuid() != 0:
+        raise EngineError(
+            EngineErrorKind.UNREACHABLE, "a private libvirtd needs root; use engine = qemu:///session"
+        )
+    if not await asyncio.to_thread(is_installed):
+        raise EngineError(
+            EngineErrorKind.UNREACHABLE,
+            "libvirtd is not installed; install it with: apt-get install libvirt-daemon-system",
+        )
+    accel, reason = await asyncio.to_thread(accelerator.choose, config.accel, GUEST_USER)
+    daemon = PrivateLibvirtd(config.state / "libvirt", hide_kvm=accel != "kvm")
+    await daemon.ensure()
+
+    async def leave(guests_are_running: bool) -> None:
+        if not guests_are_running:
+            await daemon.stop()
+
+    return Target(daemon.uri, accel, reason, True, GUEST_USER, daemon.pid_files, leave=leave)
+
+
+def _by_uri(uri: str, setting: str) -> Target:
+    if uri.startswith("test:"):
+        return Target(uri, "tcg", "the test driver runs no guests", True, None, None, runs_guests=False)
+    if uri == "qemu:///system":
+        user = _configured_user()
+        return _with_accelerator(Target(uri, "", None, True, user, Path("/run/libvirt/qemu")), setting)
+    if uri == "qemu:///session":
+        return _with_accelerator(Target(uri, "", None, False, None, _session_pid_files()), setting)
+    # Another machine or another root: what holds there is not known here.
+    accel = "tcg" if setting == "tcg" else "kvm"
+    reason = "emulation was asked for (accel = tcg)" if accel == "tcg" else None
+    return Target(uri, accel, reason, True, None, None)
+
+
+def _with_accelerator(target: Target, setting: str) -> Target:
+    accel, reason = accelerator.choose(setting, target.guest_user)
+    return replace(target, accelerator=accel, accelerator_reason=reason)
+
+
+def _configured_user() -> str:
+    """Whom the system daemon runs guests as."""
+    try:
+        match = re.search(r'^\s*user\s*=\s*"([^"]+)"', _QEMU_CONF.read_text(), re.MULTILINE)
+    except OSError:
+        match = None
+    return _name_of(match[1]) if match else GUEST_USER
+
+
+def _name_of(user: str) -> str:
+    """A user as libvirt's settings have it: by name, or by number, perhaps with a + before it."""
+    number = user.removeprefix("+")
+    if number.isdecimal():
+        with contextlib.suppress(KeyError):
+            return pwd.getpwuid(int(number)).pw_name
+    return user
+
+
+def _session_pid_files() -> Path | None:
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(runtime) / "libvirt/qemu/run" if runtime else None

@@ -1,0 +1,130 @@
+"""A domain's serial console as an asynchronous stream, over libvirt's.
+
+Each console has a connection of its own: a stream has no other end that does not wait for a guest that takes
+nothing, and what such a guest leaves behind with libvirtd goes with the connection.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import libvirt
+
+from vmstead.adapters.libvirt_engine import binding
+from vmstead.ports.engine import EngineError, EngineErrorKind
+
+#: Bytes taken from libvirt at a time.
+_CHUNK = 64 * 1024
+#: Chunks that may wait for the reader before libvirt is told to hold back.
+_QUEUE = 64
+#: Seconds between two signs of life, and how many may be missing.
+_KEEPALIVE = (5, 4)
+_ENDED = libvirt.VIR_STREAM_EVENT_ERROR | libvirt.VIR_STREAM_EVENT_HANGUP
+
+
+class LibvirtConsole:
+    """An open console. ``open`` makes one; its callbacks run on libvirt's event thread."""
+
+    def __init__(self, connection: Any, stream: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._loop = loop
+        self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
+        self._writable = asyncio.Event()
+        self._closed = False
+        self._paused = False
+
+    @classmethod
+    async def open(cls, uri: str, uuid: str) -> "LibvirtConsole":
+        """Open a domain's first serial console, taking it from whoever holds it. Raises EngineError."""
+        loop = asyncio.get_running_loop()
+
+        def connect() -> LibvirtConsole:
+            connection = libvirt.open(uri)
+            try:
+                stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
+                domain = connection.lookupByUUIDString(uuid)
+                domain.openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+                connection.setKeepAlive(*_KEEPALIVE)
+                console = cls(connection, stream, loop)
+                stream.eventAddCallback(libvirt.VIR_STREAM_EVENT_READABLE | _ENDED, console._on_event, None)
+            except BaseException:
+                connection.close()
+                raise
+            return console
+
+        return await binding.call(connect)
+
+    def _on_event(self, stream: Any, events: int, _: object) -> None:
+        """Libvirt has something for us. An exception here would be lost, so none may leave."""
+        try:
+            if events & libvirt.VIR_STREAM_EVENT_READABLE:
+                data = stream.recv(_CHUNK)
+                if data == b"":
+                    events |= libvirt.VIR_STREAM_EVENT_HANGUP
+                elif data != -2:
+                    self._tell(self._received, data)
+            if events & libvirt.VIR_STREAM_EVENT_WRITABLE:
+                self._update_events()
+                self._tell(self._writable.set)
+            if events & _ENDED:
+                self._tell(self._received, b"")
+        except libvirt.libvirtError:
+            self._tell(self._received, b"")
+
+    def _tell(self, function: Any, *arguments: object) -> None:
+        # The server's loop may end before libvirt's does.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _update_events(self, *, writable: bool = False) -> None:
+        events = _ENDED | (0 if self._paused else libvirt.VIR_STREAM_EVENT_READABLE)
+        self._stream.eventUpdateCallback(events | (libvirt.VIR_STREAM_EVENT_WRITABLE if writable else 0))
+
+    def _received(self, data: bytes) -> None:
+        self._chunks.put_nowait(data)
+        if data and not self._paused and self._chunks.qsize() >= _QUEUE:
+            self._paused = True
+            with contextlib.suppress(libvirt.libvirtError):
+                self._update_events()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while not self._closed:
+            data = await self._chunks.get()
+            if not data:
+                return
+            if self._paused and self._chunks.empty():
+                self._paused = False
+                await binding.call(self._update_events)
+            yield data
+
+    async def write(self, data: bytes) -> None:
+        while data:
+            if self._closed:
+                raise EngineError(EngineErrorKind.WRONG_STATE, "the console is closed")
+            self._writable.clear()
+            sent = await binding.call(self._stream.send, data)
+            if sent == -2:
+                await binding.call(lambda: self._update_events(writable=True))
+                await self._writable.wait()
+            else:
+                data = data[sent:]
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._chunks.put_nowait(b"")
+        self._writable.set()
+
+        def end() -> None:
+            with contextlib.suppress(libvirt.libvirtError):
+                self._stream.eventRemoveCallback()
+            # Ending the stream would wait until the guest has taken what was sent; the end of its connection,
+            # which the stream holds open otherwise, does not.
+            self._stream = None
+            with contextlib.suppress(libvirt.libvirtError):
+                self._connection.close()
+
+        await binding.call(end)

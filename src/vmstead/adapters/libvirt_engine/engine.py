@@ -1,0 +1,371 @@
+"""The engine port on libvirt: keeps connected, passes events on, carries out actions."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import libvirt
+import structlog
+
+from vmstead.adapters.libvirt_engine import binding
+from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call
+from vmstead.adapters.libvirt_engine.console import LibvirtConsole
+from vmstead.adapters.libvirt_engine.processes import find_pid
+from vmstead.adapters.libvirt_engine.target import Provider, Target
+from vmstead.kernel.clock import Clock, within
+from vmstead.ports.engine import (
+    INACTIVE,
+    ConsoleStream,
+    Domain,
+    DomainState,
+    EngineError,
+    EngineErrorKind,
+    EngineInfo,
+    EngineListener,
+)
+
+log = structlog.get_logger()
+
+#: Seconds between two attempts to connect: the first and the longest pause.
+_PAUSES = (0.5, 15.0)
+#: Seconds between two signs of life, and how many may be missing.
+_KEEPALIVE = (5, 4)
+_UNDEFINE = (
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+)
+#: The TPM flags came with libvirt 8.9; before, the state goes with the definition.
+_KEEP_STATE = libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | getattr(libvirt, "VIR_DOMAIN_UNDEFINE_KEEP_TPM", 0)
+_REMOVE_STATE = libvirt.VIR_DOMAIN_UNDEFINE_NVRAM | getattr(libvirt, "VIR_DOMAIN_UNDEFINE_TPM", 0)
+
+
+class LibvirtEngine:
+    """Domains run by libvirt.
+
+    Args:
+        provider: finds the libvirt to connect to, anew for each connection.
+    """
+
+    def __init__(self, provider: Provider, clock: Clock) -> None:
+        self._provider = provider
+        self._clock = clock
+        self._connection: Any = None
+        self._registration = 0
+        self._target: Target | None = None
+        self._info: EngineInfo | None = None
+        self._listener: EngineListener | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
+        self._pids: dict[str, int | None] = {}
+        #: How many events there were of each domain: a look that one of them overtook tells nothing.
+        self._heard: Counter[str] = Counter()
+        self._looks: set[asyncio.Task[None]] = set()
+        #: Events that came before the listing they belong after; None once it is done.
+        self._early: list[tuple[str, int, int | None]] | None = None
+
+    @property
+    def info(self) -> EngineInfo | None:
+        return self._info
+
+    async def open(self, listener: EngineListener) -> None:
+        self._listener = listener
+        self._supervisor = asyncio.get_running_loop().create_task(
+            self._supervise(), name="libvirt connection"
+        )
+
+    async def close(self) -> None:
+        self._closing.set()
+        if self._supervisor is not None:
+            await self._supervisor
+
+    # --- the connection ---------------------------------------------------------------------------
+
+    async def _supervise(self) -> None:
+        """Stay connected until told to close."""
+        assert self._listener is not None
+        pause, longest = _PAUSES
+        while not self._closing.is_set():
+            try:
+                lost = await self._connect()
+            except EngineError as error:
+                log.warning("libvirt is not reachable", reason=str(error), next_attempt=pause)
+                self._listener.disconnected(f"libvirt is not reachable: {error}")
+                await self._wait_for_closing(pause)
+                pause = min(2 * pause, longest)
+                continue
+            except Exception:
+                log.exception("connecting to libvirt failed unexpectedly")
+                self._listener.disconnected(
+                    "connecting to libvirt failed unexpectedly; the server's log tells more"
+                )
+                await self._wait_for_closing(longest)
+                continue
+            pause = _PAUSES[0]
+            await self._until_lost_or_closing(lost)
+            await self._disconnect()
+            if not self._closing.is_set():
+                log.warning("the connection to libvirt was lost")
+                self._listener.disconnected("the connection to libvirt was lost")
+
+    async def _wait_for_closing(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await within(self._clock, seconds, asyncio.ensure_future(self._closing.wait()))
+
+    async def _until_lost_or_closing(self, lost: asyncio.Event) -> None:
+        waits = [asyncio.ensure_future(event.wait()) for event in (lost, self._closing)]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def _connect(self) -> asyncio.Event:
+        """Connect, list, and tell the listener. Returns what is set when the connection is lost."""
+        assert self._listener is not None
+        binding.start_event_loop()
+        target = await self._provider()
+        lost = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._early = []
+        self._target = target
+        self._connection = await call(self._open, target.uri, loop, lost)
+        try:
+            states, self._info = await call(self._list, target)
+        except EngineError:
+            await self._disconnect()
+            raise
+        self._pids = {uuid: state.pid for uuid, state in states.items()}
+        log.info("connected to libvirt", uri=target.uri, accelerator=target.accelerator, domains=len(states))
+        self._listener.connected(states)
+        early, self._early = self._early, None
+        for event in early:
+            self._on_event(*event)
+        for uuid, state in states.items():
+            if state.active and target.runs_guests:
+                self._look_again(uuid)
+        return lost
+
+    def _open(self, uri: str, loop: asyncio.AbstractEventLoop, lost: asyncio.Event) -> Any:
+        """Open a connection and register for its events. Runs on a thread."""
+        connection = libvirt.open(uri)
+
+        def on_close(*_: object) -> None:
+            _on_loop(loop, lost.set)
+
+        def on_lifecycle(_: Any, domain: Any, event: int, __: int, ___: object) -> None:
+            # The process id is read here, off the loop and before anybody hears of the guest.
+            starts = event in (libvirt.VIR_DOMAIN_EVENT_STARTED, libvirt.VIR_DOMAIN_EVENT_RESUMED)
+            pid = self._find_pid(domain) if starts else None
+            _on_loop(loop, self._on_event, domain.UUIDString(), event, pid)
+
+        try:
+            self._registration = connection.domainEventRegisterAny(
+                None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, on_lifecycle, None
+            )
+            # Drivers that live in this process (test, embed) have no connection that could be lost.
+            with contextlib.suppress(libvirt.libvirtError):
+                connection.registerCloseCallback(on_close, None)
+                connection.setKeepAlive(*_KEEPALIVE)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _list(self, target: Target) -> tuple[dict[str, DomainState], EngineInfo]:
+        """Every domain's state, and what is connected. Runs on a thread."""
+        states = {}
+        for domain in self._connection.listAllDomains():
+            active = domain.ID() >= 0
+            with contextlib.suppress(libvirt.libvirtError):  # gone since the listing
+                states[domain.UUIDString()] = self._state(domain, active=active)
+        info = EngineInfo(
+            uri=target.uri,
+            version=_version(self._connection),
+            accelerator=target.accelerator,
+            accelerator_reason=target.accelerator_reason,
+            privileged=target.privileged,
+            guest_user=target.guest_user,
+            runs_guests=target.runs_guests,
+        )
+        return states, info
+
+    def _state(self, domain: Any, *, active: bool) -> DomainState:
+        power = POWER_STATES[domain.state()[0]]
+        return DomainState(power, active, self._find_pid(domain) if active else None)
+
+    def _find_pid(self, domain: Any) -> int | None:
+        if self._target is None or not self._target.runs_guests:
+            return None
+        return find_pid(domain.name(), domain.UUIDString(), self._target.pid_files)
+
+    async def _disconnect(self) -> None:
+        connection, self._connection, self._info = self._connection, None, None
+        for look in self._looks:
+            look.cancel()
+        if connection is not None:
+            running = await self._has_guests(connection)
+            await call(_close, connection, self._registration)
+            if self._closing.is_set() and self._target is not None and self._target.leave is not None:
+                try:
+                    await self._target.leave(running)
+                except EngineError as error:
+                    log.warning("libvirt was not left as it should be", reason=str(error))
+
+    async def _has_guests(self, connection: Any) -> bool:
+        """Whether guests run; when in doubt they do."""
+        try:
+            return bool(await call(connection.numOfDomains))
+        except EngineError:
+            return True
+
+    def _on_event(self, uuid: str, event: int, pid: int | None) -> None:
+        """A life-cycle event arrives on the loop."""
+        if self._early is not None:
+            self._early.append((uuid, event, pid))
+            return
+        self._heard[uuid] += 1
+        if pid is not None:
+            self._pids[uuid] = pid
+        state = binding.state_after(event, self._pids.get(uuid))
+        if state is None or self._listener is None:
+            return
+        if not state.active:
+            self._pids.pop(uuid, None)
+        self._listener.changed(uuid, state)
+
+    def _look_again(self, uuid: str) -> None:
+        """Read a domain's state where no event can be relied on.
+
+        A daemon that was just started lists its guests before it has found them, and is silent about those
+        that it does not find. Neither does it send an event for one that is stopped meanwhile.
+        """
+        task = asyncio.get_running_loop().create_task(self._look(uuid), name=f"look at {uuid}")
+        self._looks.add(task)
+        task.add_done_callback(self._looks.discard)
+
+    async def _look(self, uuid: str) -> None:
+        assert self._listener is not None
+        heard = self._heard[uuid]
+        try:
+            state = await call(self._read, uuid)
+        except EngineError:
+            return  # the next connection looks anew
+        if self._heard[uuid] == heard:
+            self._pids[uuid] = state.pid
+            self._listener.changed(uuid, state)
+
+    def _read(self, uuid: str) -> DomainState:
+        """A domain's state, once libvirt knows it. Runs on a thread."""
+        domain = _look_up(self._connected(), uuid)
+        if domain is None:
+            return INACTIVE
+        with contextlib.suppress(libvirt.libvirtError):
+            # The answer does not matter: it comes when libvirt has done with the guest what it is about to do.
+            domain.perfEvents()
+        return self._state(domain, active=bool(domain.isActive()))
+
+    # --- actions ----------------------------------------------------------------------------------
+
+    async def define(self, domain: Domain) -> None:
+        def define() -> None:
+            known = _look_up(self._connected(), domain.uuid)
+            if known is not None and known.name() != domain.name:
+                # libvirt cannot rename by defining; what belongs to the uuid stays.
+                _undefine_inactive(known, _KEEP_STATE)
+            self._connected().defineXML(domain.xml.decode())
+
+        await call(define)
+
+    async def undefine(self, uuid: str) -> None:
+        def undefine() -> None:
+            known = _look_up(self._connected(), uuid)
+            if known is not None:
+                _undefine_inactive(known, _REMOVE_STATE)
+
+        await call(undefine)
+
+    async def start(self, uuid: str) -> None:
+        await self._on_domain(uuid, lambda domain: domain.create())
+
+    async def shutdown(self, uuid: str) -> None:
+        await self._on_domain(uuid, lambda domain: domain.shutdown())
+
+    async def destroy(self, uuid: str) -> None:
+        await self._on_domain(uuid, lambda domain: domain.destroy())
+
+    async def suspend(self, uuid: str) -> None:
+        await self._on_domain(uuid, lambda domain: domain.suspend())
+
+    async def resume(self, uuid: str) -> None:
+        def resume(domain: Any) -> None:
+            sleeps = domain.state()[0] == libvirt.VIR_DOMAIN_PMSUSPENDED
+            domain.pMWakeup() if sleeps else domain.resume()
+
+        await self._on_domain(uuid, resume)
+
+    async def console(self, uuid: str) -> ConsoleStream:
+        self._connected()
+        assert self._target is not None
+        return await LibvirtConsole.open(self._target.uri, uuid)
+
+    async def _on_domain(self, uuid: str, action: Callable[[Any], object]) -> None:
+        try:
+            await call(lambda: action(self._connected().lookupByUUIDString(uuid)))
+        except EngineError as error:
+            if error.kind in (EngineErrorKind.WRONG_STATE, EngineErrorKind.NO_DOMAIN):
+                # What was known of it, by which it was asked for, is not so.
+                self._look_again(uuid)
+            raise
+
+    def _connected(self) -> Any:
+        if self._connection is None:
+            raise EngineError(EngineErrorKind.UNREACHABLE, "libvirt is not connected at this moment")
+        return self._connection
+
+
+def _on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *arguments: object) -> None:
+    """Call back on the server's loop, unless that has ended already."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(function, *arguments)
+
+
+def _close(connection: Any, registration: int) -> None:
+    """Close a connection. What is registered at it would keep it open otherwise."""
+    for step in (
+        lambda: connection.domainEventDeregisterAny(registration),
+        connection.unregisterCloseCallback,
+        connection.close,
+    ):
+        with contextlib.suppress(libvirt.libvirtError):
+            step()
+
+
+def _look_up(connection: Any, uuid: str) -> Any:
+    try:
+        return connection.lookupByUUIDString(uuid)
+    except libvirt.libvirtError as error:
+        if binding.is_no_domain(error):
+            return None
+        raise
+
+
+def _undefine_inactive(domain: Any, state: int) -> None:
+    # libvirt would take the definition from under the guest, which then loses it at its end.
+    if domain.isActive():
+        raise EngineError(EngineErrorKind.WRONG_STATE, "the domain is active")
+    try:
+        domain.undefineFlags(_UNDEFINE | state)
+    except libvirt.libvirtError as error:
+        # Older versions and other drivers know fewer flags; what they do not know they do not keep either.
+        if error.get_error_code() not in (libvirt.VIR_ERR_INVALID_ARG, libvirt.VIR_ERR_NO_SUPPORT):
+            raise
+        domain.undefineFlags(0)
+
+
+def _version(connection: Any) -> str:
+    """The daemon's own version. QEMU's is not asked for: libvirt would examine every QEMU there is first."""
+    number = connection.getLibVersion()
+    return f"libvirt {number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"

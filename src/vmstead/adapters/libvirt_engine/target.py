@@ -1,0 +1,34 @@
+"""Which libvirt to connect to."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Target:
+    """A libvirt, and what is known of it beforehand.
+
+    Attributes:
+        uri: its address.
+        accelerator: what guests will run on there.
+        accelerator_reason: why not on KVM.
+        privileged: it runs as root.
+        guest_user: whom guests run as; None: the server's own user.
+        pid_files: folder with a file ``<domain>.pid`` for each guest; None where there is none.
+        runs_guests: false for libvirt's test driver.
+        leave: called when the server lets go of it, with whether guests are running.
+    """
+
+    uri: str
+    accelerator: str
+    accelerator_reason: str | None
+    privileged: bool
+    guest_user: str | None
+    pid_files: Path | None
+    runs_guests: bool = True
+    leave: Callable[[bool], Awaitable[None]] | None = None
+
+
+#: Finds the target anew for each connection, starting a daemon where that is part of it.
+Provider = Callable[[], Awaitable[Target]]

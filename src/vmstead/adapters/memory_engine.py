@@ -1,0 +1,254 @@
+"""An engine without guests: domains are entries in a dictionary that behave as their script says.
+
+For tests and for authors of clients. It checks what a real engine would refuse and reports states as one
+would, with process ids that belong to nobody.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from xml.etree.ElementTree import ParseError, fromstring
+
+from vmstead.kernel.clock import Clock
+from vmstead.ports.engine import (
+    INACTIVE,
+    ConsoleStream,
+    Domain,
+    DomainState,
+    EngineError,
+    EngineErrorKind,
+    EngineInfo,
+    EngineListener,
+    PowerState,
+)
+
+
+@dataclass
+class Script:
+    """How a guest behaves.
+
+    Attributes:
+        shutdown_seconds: how long it takes to shut down; None: it ignores the power button.
+        fails_to_start: the error that starting it ends with.
+    """
+
+    shutdown_seconds: float | None = 0.0
+    fails_to_start: str | None = None
+
+
+@dataclass
+class _Entry:
+    domain: Domain
+    state: DomainState = INACTIVE
+    console: "MemoryConsole | None" = None
+
+
+@dataclass
+class MemoryEngine:
+    """The engine port in memory.
+
+    Attributes:
+        script: behaviour of the guests that have none of their own in ``scripts``, which is keyed by uuid.
+        calls: the actions that were asked for, for tests to look at: ``("start", uuid)``.
+    """
+
+    clock: Clock
+    script: Script = field(default_factory=Script)
+    scripts: dict[str, Script] = field(default_factory=dict)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    _domains: dict[str, _Entry] = field(default_factory=dict)
+    _listener: EngineListener | None = None
+    _pids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(4_000_000))
+    _info: EngineInfo | None = None
+
+    @property
+    def info(self) -> EngineInfo | None:
+        return self._info
+
+    async def open(self, listener: EngineListener) -> None:
+        self._listener = listener
+        self.reconnect()
+
+    async def close(self) -> None:
+        self._info = None
+
+    # --- for tests: what happens without being asked for --------------------------------------------
+
+    def disconnect(self, reason: str) -> None:
+        """Lose the connection."""
+        self._info = None
+        if self._listener is not None:
+            self._listener.disconnected(reason)
+
+    def reconnect(self) -> None:
+        """Have it (again)."""
+        self._info = EngineInfo(
+            "memory", "memory", "tcg", "no guest runs at all", True, None, runs_guests=False
+        )
+        if self._listener is not None:
+            self._listener.connected({uuid: entry.state for uuid, entry in self._domains.items()})
+
+    def document(self, uuid: str) -> bytes:
+        """The XML that a domain was last defined with."""
+        return self._domains[uuid].domain.xml
+
+    def state(self, uuid: str) -> DomainState:
+        """What the engine itself says of a domain."""
+        return self._domains[uuid].state
+
+    def forget(self, uuid: str) -> None:
+        """Lose a domain without a word, as a daemon that was restored from a backup may."""
+        del self._domains[uuid]
+
+    def power_off_by_guest(self, uuid: str) -> None:
+        """The guest powers itself off."""
+        self._set(uuid, PowerState.SHUTDOWN, active=True)
+        self._stop(uuid)
+
+    def crash(self, uuid: str) -> None:
+        """The guest's process dies."""
+        self._stop(uuid)
+
+    # --- the port -----------------------------------------------------------------------------------
+
+    async def define(self, domain: Domain) -> None:
+        self._require_connection()
+        try:
+            document = fromstring(domain.xml)  # noqa: S314 - written by this program
+        except ParseError as error:
+            raise EngineError(EngineErrorKind.REFUSED, f"not well-formed: {error}") from None
+        if document.findtext("uuid") != domain.uuid or document.findtext("name") != domain.name:
+            raise EngineError(EngineErrorKind.REFUSED, "the document is about another domain")
+        known = self._domains.get(domain.uuid)
+        if any(
+            entry.domain.name == domain.name for uuid, entry in self._domains.items() if uuid != domain.uuid
+        ):
+            raise EngineError(
+                EngineErrorKind.FAILED, f"domain {domain.name!r} already exists with another uuid"
+            )
+        if known is not None and known.state.active and known.domain.name != domain.name:
+            raise EngineError(EngineErrorKind.WRONG_STATE, "the domain is active")
+        if known is None:
+            self._domains[domain.uuid] = _Entry(domain)
+        else:
+            known.domain = domain
+
+    async def undefine(self, uuid: str) -> None:
+        self._require_connection()
+        entry = self._domains.get(uuid)
+        if entry is not None and entry.state.active:
+            raise EngineError(EngineErrorKind.WRONG_STATE, "the domain is active")
+        self._domains.pop(uuid, None)
+
+    async def start(self, uuid: str) -> None:
+        entry = self._find(uuid, "start", active=False)
+        script = self.scripts.get(uuid, self.script)
+        if script.fails_to_start is not None:
+            raise EngineError(EngineErrorKind.FAILED, script.fails_to_start)
+        entry.console = MemoryConsole()
+        self._set(uuid, PowerState.RUNNING, active=True, pid=next(self._pids))
+
+    async def shutdown(self, uuid: str) -> None:
+        entry = self._find(uuid, "shutdown", active=True)
+        if entry.state.power is not PowerState.RUNNING:
+            raise EngineError(EngineErrorKind.WRONG_STATE, "domain is not running")
+        pid = entry.state.pid
+
+        def obey() -> None:
+            # The guest that heard of it, not the one that was started after that was gone.
+            if entry.state.pid == pid:
+                self.power_off_by_guest(uuid)
+
+        seconds = self.scripts.get(uuid, self.script).shutdown_seconds
+        if seconds == 0:
+            asyncio.get_running_loop().call_soon(obey)
+        elif seconds is not None:
+            self.clock.call_later(seconds, obey)
+
+    async def destroy(self, uuid: str) -> None:
+        self._find(uuid, "destroy", active=True)
+        self._stop(uuid)
+
+    async def suspend(self, uuid: str) -> None:
+        entry = self._find(uuid, "suspend", active=True)
+        if entry.state.power is not PowerState.RUNNING:
+            raise EngineError(EngineErrorKind.WRONG_STATE, "domain is not running")
+        self._set(uuid, PowerState.PAUSED, active=True)
+
+    async def resume(self, uuid: str) -> None:
+        entry = self._find(uuid, "resume", active=True)
+        if entry.state.power is PowerState.RUNNING:
+            raise EngineError(EngineErrorKind.WRONG_STATE, "domain is already running")
+        self._set(uuid, PowerState.RUNNING, active=True)
+
+    async def console(self, uuid: str) -> ConsoleStream:
+        entry = self._find(uuid, "console", active=True)
+        if entry.console is None or entry.console.closed:
+            entry.console = MemoryConsole()
+        return entry.console
+
+    # --- inside -------------------------------------------------------------------------------------
+
+    def _require_connection(self) -> None:
+        if self._info is None:
+            raise EngineError(EngineErrorKind.UNREACHABLE, "the engine is not connected at this moment")
+
+    def _find(self, uuid: str, action: str, *, active: bool) -> _Entry:
+        self._require_connection()
+        self.calls.append((action, uuid))
+        entry = self._domains.get(uuid)
+        if entry is None:
+            raise EngineError(EngineErrorKind.NO_DOMAIN, f"no domain with matching uuid '{uuid}'")
+        if entry.state.active is not active:
+            raise EngineError(
+                EngineErrorKind.WRONG_STATE,
+                "domain is not running" if active else "domain is already running",
+            )
+        return entry
+
+    def _stop(self, uuid: str) -> None:
+        entry = self._domains.get(uuid)
+        if entry is None or not entry.state.active:
+            return
+        if entry.console is not None:
+            entry.console.end()
+        self._set(uuid, PowerState.SHUTOFF, active=False)
+
+    def _set(self, uuid: str, power: PowerState, *, active: bool, pid: int | None = None) -> None:
+        entry = self._domains.get(uuid)
+        if entry is None or (active and pid is None and not entry.state.active):
+            return
+        entry.state = DomainState(power, active, (pid or entry.state.pid) if active else None)
+        if self._listener is not None and self._info is not None:
+            self._listener.changed(uuid, entry.state)
+
+
+class MemoryConsole:
+    """A console that echoes what is typed, as a terminal in its plainest form does."""
+
+    def __init__(self) -> None:
+        self._output: asyncio.Queue[bytes] = asyncio.Queue()
+        #: It was given back or its guest is gone.
+        self.closed = False
+
+    def print(self, data: bytes) -> None:
+        """The guest writes something."""
+        self._output.put_nowait(data)
+
+    def end(self) -> None:
+        """The guest is gone."""
+        self.closed = True
+        self._output.put_nowait(b"")
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while data := await self._output.get():
+            yield data
+
+    async def write(self, data: bytes) -> None:
+        if self.closed:
+            raise EngineError(EngineErrorKind.WRONG_STATE, "the console is closed")
+        self.print(data.replace(b"\r", b"\r\n"))
+
+    async def close(self) -> None:
+        self.end()

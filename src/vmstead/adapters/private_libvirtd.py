@@ -1,0 +1,179 @@
+"""A libvirtd of the server's own, for a root without one: started when needed, below the state folder.
+
+The daemon outlives the server, as its guests do; the next server finds it by its socket.
+"""
+
+import asyncio
+import contextlib
+import os
+import pwd
+import signal
+import socket
+import sys
+import uuid
+from pathlib import Path
+from urllib.parse import quote
+
+from vmstead.adapters.keeper import LIBVIRTD
+from vmstead.kernel.run import CommandError, run
+from vmstead.ports.engine import EngineError, EngineErrorKind
+
+#: Whom distributions run guests as; a guest that breaks out of QEMU is then nobody of importance.
+GUEST_USER = "libvirt-qemu"
+
+#: Bytes that the kernel takes as the address of a unix socket.
+_LONGEST_SOCKET = 107
+
+_QEMU_CONF = """\
+# Written by vmstead at every start of this daemon.
+user = "{user}"
+group = "{group}"
+# Guests write their logs themselves and so depend on no log daemon.
+stdio_handler = "file"
+security_driver = "none"
+cgroup_controllers = []
+namespaces = []
+"""
+_LIBVIRTD_CONF = """\
+# Written by vmstead at every start of this daemon.
+host_uuid = "{host_uuid}"
+auth_unix_rw = "none"
+# This is how the daemon sees the folder log beside its folder etc.
+log_outputs = "3:file:/var/log/libvirt/libvirtd.log"
+"""
+
+
+class PrivateLibvirtd:
+    """The daemon below a folder.
+
+    Args:
+        root: where everything of it lies; made if needed.
+        hide_kvm: keep KVM from it. A running daemon with the other setting is replaced.
+    """
+
+    def __init__(self, root: Path, *, hide_kvm: bool) -> None:
+        self._root = root
+        self._hide_kvm = hide_kvm
+
+    @property
+    def uri(self) -> str:
+        return f"qemu+unix:///system?socket={quote(str(self._socket))}"
+
+    @property
+    def pid_files(self) -> Path:
+        """Where libvirt puts a file with the process id of each guest."""
+        return self._root / "run" / "qemu"
+
+    @property
+    def _socket(self) -> Path:
+        return self._root / "run" / "libvirt-sock"
+
+    async def ensure(self) -> None:
+        """Have the daemon running and accepting connections.
+
+        Raises:
+            EngineError: UNREACHABLE, when it cannot be started.
+        """
+        if len(os.fsencode(self._socket)) > _LONGEST_SOCKET:
+            raise EngineError(
+                EngineErrorKind.UNREACHABLE,
+                f"the path {self._socket} is longer than the {_LONGEST_SOCKET} characters that a socket can have; "
+                "choose a state folder with a shorter path",
+            )
+        await asyncio.to_thread(_make_folder, self._root)
+        recipe = self._write_configuration()
+        if await asyncio.to_thread(self._answers):
+            if (self._root / "recipe").read_text() == recipe:
+                return
+            await self.stop()
+        (self._root / "recipe").write_text(recipe)
+        hide = ["--hide-kvm"] if self._hide_kvm else []
+        try:
+            # -P: what lies in the server's working folder must not become a part of a program of root's.
+            await run(
+                [sys.executable, "-P", "-m", "vmstead.adapters.keeper", str(self._root), *hide], timeout=30
+            )
+        except CommandError as error:
+            raise EngineError(
+                EngineErrorKind.UNREACHABLE,
+                f"a private libvirtd could not be started: {error.output.strip()}",
+            ) from error
+
+    async def stop(self) -> None:
+        """End the daemon and wait until it is gone. Guests go on.
+
+        Raises:
+            EngineError: it does not end.
+        """
+        pid = self._pid()
+        if pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(pid)
+            loop = asyncio.get_running_loop()
+            gone: asyncio.Future[None] = loop.create_future()
+            loop.add_reader(descriptor, _settle, gone)
+            try:
+                signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+                async with asyncio.timeout(30):
+                    await gone
+            except TimeoutError:
+                text = f"libvirtd, process {pid}, was told to end and does not"
+                raise EngineError(EngineErrorKind.FAILED, text) from None
+            finally:
+                loop.remove_reader(descriptor)
+                os.close(descriptor)
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(2)
+            try:
+                connection.connect(str(self._socket))
+            except OSError:
+                return False
+        return self._pid() is not None
+
+    def _pid(self) -> int | None:
+        try:
+            pid = int((self._root / "libvirtd.pid").read_text())
+            program = os.readlink(f"/proc/{pid}/exe")
+        except (OSError, ValueError):
+            return None
+        # After a reboot the number may be anybody's.
+        return pid if os.path.basename(program).startswith("libvirtd") else None
+
+    def _write_configuration(self) -> str:
+        """Write the daemon's settings; returns what tells two settings apart."""
+        etc = self._root / "etc"
+        _make_folder(etc)
+        identity = self._root / "host_uuid"
+        if not identity.exists():
+            # Two daemons on one machine are two hosts to libvirt.
+            identity.write_text(str(uuid.uuid4()))
+        account = pwd.getpwnam(GUEST_USER)
+        qemu = _QEMU_CONF.format(user=GUEST_USER, group=account.pw_gid)
+        daemon = _LIBVIRTD_CONF.format(host_uuid=identity.read_text().strip())
+        (etc / "qemu.conf").write_text(qemu)
+        (etc / "libvirtd.conf").write_text(daemon)
+        return f"{qemu}{daemon}hide_kvm = {self._hide_kvm}\n"
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder that guests can pass through, whatever the umask of this process is."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        folder.chmod(0o711)
+
+
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def is_installed() -> bool:
+    """Whether this machine has what a private daemon needs."""
+    try:
+        pwd.getpwnam(GUEST_USER)
+    except KeyError:
+        return False
+    return os.access(LIBVIRTD, os.X_OK)

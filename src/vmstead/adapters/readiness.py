@@ -1,0 +1,159 @@
+"""Whether this machine can run VMs: each prerequisite, its state, and the command that mends it."""
+
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from vmstead.adapters import accelerator
+from vmstead.adapters.engine_choice import choose_engine
+from vmstead.adapters.linux_host import LinuxHost
+from vmstead.adapters.private_libvirtd import GUEST_USER, is_installed
+from vmstead.config import Config
+from vmstead.kernel.run import CommandError, run
+
+QEMU = "qemu-system-x86_64"
+_GiB = 1024**3
+
+
+class Verdict(Enum):
+    """GOOD; POOR: works, with a limit worth knowing; MISSING: no VM can run."""
+
+    GOOD = "ok"
+    POOR = "note"
+    MISSING = "MISSING"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One prerequisite. ``mend`` is a command, or a sentence where none does it; None when nothing need be done."""
+
+    name: str
+    verdict: Verdict
+    text: str
+    mend: str | None = None
+
+
+async def examine(config: Config) -> AsyncIterator[Finding]:
+    """Every prerequisite of a server with these settings, in the order in which they matter."""
+    pretends = config.engine == "memory" or config.engine.startswith("test:")
+    if pretends:
+        yield Finding(
+            "engine", Verdict.GOOD, f"{config.engine}: guests are only pretended, nothing is needed"
+        )
+    else:
+        for finding in await _qemu():
+            yield finding
+        yield await _libvirt(config)
+        yield _kvm(config)
+        yield await _firmware()
+        yield _tpm()
+    yield await _memory()
+    for finding in await _state(config, has_guests=not pretends):
+        yield finding
+    yield _server(config)
+
+
+async def _qemu() -> list[Finding]:
+    path = shutil.which(QEMU)
+    if path is None:
+        return [
+            Finding("qemu", Verdict.MISSING, f"{QEMU} is not installed", "apt-get install qemu-system-x86")
+        ]
+    try:
+        version = (await run([path, "--version"])).decode().splitlines()[0]
+        devices = (await run([path, "-device", "help"])).decode()
+        networks = (await run([path, "-M", "none", "-netdev", "help"])).decode()
+    except CommandError as error:
+        return [Finding("qemu", Verdict.MISSING, str(error), "apt-get install --reinstall qemu-system-x86")]
+    findings = [Finding("qemu", Verdict.GOOD, version.replace("QEMU emulator version", "QEMU"))]
+    if "qxl-vga" not in devices:
+        text = "QEMU has no SPICE: VMs with a SPICE display do not start; VNC displays work"
+        findings.append(Finding("spice", Verdict.POOR, text, "apt-get install qemu-system-modules-spice"))
+    if "user" not in networks.split():
+        text = "QEMU has no user-mode network: NICs need a bridge or an interface"
+        findings.append(Finding("network", Verdict.POOR, text))
+    return findings
+
+
+async def _libvirt(config: Config) -> Finding:
+    name = await choose_engine(config, LinuxHost())
+    if name == "private" and not is_installed():
+        mend = "apt-get install libvirt-daemon-system"
+        return Finding("libvirt", Verdict.MISSING, "libvirtd is not installed", mend)
+    # It is not on an ordinary user's path.
+    if name == "qemu:///session" and shutil.which("libvirtd", path=f"{os.defpath}:/usr/sbin") is None:
+        mend = "sudo apt-get install libvirt-daemon-system"
+        return Finding("libvirt", Verdict.MISSING, "libvirtd is not installed", mend)
+    what = "a private libvirtd, started by the server" if name == "private" else name
+    return Finding("libvirt", Verdict.GOOD, what)
+
+
+def _kvm(config: Config) -> Finding:
+    user = GUEST_USER if os.geteuid() == 0 and is_installed() else None
+    name, reason = accelerator.choose(config.accel, user)
+    if name == "kvm":
+        return Finding("kvm", Verdict.GOOD, "guests run at the processor's speed")
+    text, _, mend = (reason or "").partition("; allow it with: ")
+    return Finding("kvm", Verdict.POOR, f"guests are emulated, which is slow: {text}", mend or None)
+
+
+async def _firmware() -> Finding:
+    images = [name for name in await LinuxHost().firmware() if name.startswith("OVMF_CODE")]
+    if not images:
+        text = "there are no UEFI images: only VMs with a legacy BIOS start"
+        return Finding("firmware", Verdict.POOR, text, "apt-get install ovmf")
+    return Finding("firmware", Verdict.GOOD, f"{len(images)} UEFI images in /usr/share/OVMF")
+
+
+def _tpm() -> Finding:
+    if shutil.which("swtpm") is None or shutil.which("swtpm_setup") is None:
+        text = "swtpm is not installed: VMs with a TPM do not start"
+        return Finding("tpm", Verdict.POOR, text, "apt-get install swtpm swtpm-tools")
+    return Finding("tpm", Verdict.GOOD, "swtpm is installed")
+
+
+async def _memory() -> Finding:
+    memory = await LinuxHost().memory()
+    text = f"{memory.available / _GiB:.1f} of {memory.total / _GiB:.1f} GiB are available"
+    verdict = Verdict.GOOD if memory.available >= _GiB // 2 else Verdict.POOR
+    return Finding("memory", verdict, text)
+
+
+async def _state(config: Config, *, has_guests: bool) -> list[Finding]:
+    state = config.state
+    existing = _nearest(state)
+    if not os.access(existing, os.W_OK | os.X_OK):
+        text = f"{existing} cannot be written by this user"
+        return [Finding("state", Verdict.MISSING, text, "choose another folder with --state, or run as root")]
+    free = shutil.disk_usage(existing).free
+    findings = [Finding("state", Verdict.GOOD, f"{state}, {free / _GiB:.1f} GiB free")]
+    if has_guests and os.geteuid() == 0 and is_installed():
+        barrier = await LinuxHost().unreachable_for(GUEST_USER, existing / "pools")
+        if barrier is not None:
+            text = f"guests run as {GUEST_USER}, which may not enter {barrier}"
+            findings.append(Finding("state", Verdict.MISSING, text, f"chmod o+x {barrier}"))
+    return findings
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the first above it that can be seen."""
+    return next(each for each in (folder, *folder.parents) if os.path.exists(each))
+
+
+def _server(config: Config) -> Finding:
+    if _answers(config.socket):
+        return Finding("server", Verdict.GOOD, f"running, at {config.socket}")
+    return Finding("server", Verdict.POOR, "not running", "vmstead serve")
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True

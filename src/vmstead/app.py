@@ -1,0 +1,218 @@
+"""The server put together: settings in, a running server out. The only place that knows every part."""
+
+import contextlib
+import fcntl
+import os
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from vmstead.adapters.dir_volumes import DirVolumes
+from vmstead.adapters.engine_choice import make_engine
+from vmstead.adapters.linux_host import LinuxHost
+from vmstead.config import Config
+from vmstead.ctx import Services
+from vmstead.kernel.bus import Bus
+from vmstead.kernel.clock import Clock, SystemClock
+from vmstead.kernel.consoles import Consoles
+from vmstead.kernel.jobs import COLLECTION, Jobs
+from vmstead.kernel.ledger import Ledger
+from vmstead.kernel.locks import Locks
+from vmstead.kernel.states import States
+from vmstead.ports.engine import DomainState, Engine
+from vmstead.ports.host import Host
+from vmstead.ports.volumes import Volumes
+from vmstead.rpc.dispatch import owner_of
+from vmstead.rpc.registry import Namespace, table
+from vmstead.rpc.tokens import Tokens
+from vmstead.store.accounts import AccountStore
+from vmstead.store.db import Database, DatabaseError, open_database
+from vmstead.store.seal import Seal
+from vmstead.store.vms import VmStore
+from vmstead.system import auth, core
+from vmstead.vm import crud, device, events, info, lifecycle
+from vmstead.vm import host as host_end
+from vmstead.web.application import Application
+from vmstead.web.ratelimit import RateLimit
+from vmstead.web.server import WebServer
+
+log = structlog.get_logger()
+
+#: All that clients can call. A module has a namespace of its own; several may share a name.
+NAMESPACES: list[Namespace] = [crud.vm, lifecycle.vm, info.vm, device.vm_device, auth.auth, core.core]
+
+#: Seconds that calls under way get to end when the server stops.
+_PATIENCE = 5.0
+
+
+class StartupError(Exception):
+    """The server cannot start. The text says what is in the way, and the way out."""
+
+
+@dataclass
+class Server:
+    """A running server.
+
+    Attributes:
+        services: what its methods work with.
+        addresses: where it accepts connections, as URIs for clients.
+    """
+
+    services: Services
+    addresses: list[str]
+
+
+@asynccontextmanager
+async def running(
+    config: Config,
+    *,
+    engine: Engine | None = None,
+    volumes: Volumes | None = None,
+    host: Host | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[Server]:
+    """Run a server during the block.
+
+    Each part can be given; what is not is made from the settings.
+
+    Raises:
+        StartupError: something is in the way.
+    """
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        database = _open_state(config, stack)
+        engine = engine or make_engine(config, clock)
+        services = build(
+            config,
+            database,
+            engine,
+            volumes or DirVolumes(pools(config), config.roots),
+            host or LinuxHost(),
+            clock,
+        )
+        application = Application(
+            services, table(NAMESPACES), os.geteuid(), RateLimit(clock, config.login_rate)
+        )
+        web = WebServer(application)
+        # The engine connects while clients are already being answered; what needs it waits for it.
+        stack.push_async_callback(engine.close)
+        await engine.open(services.states)
+        stack.push_async_callback(services.consoles.close)
+        stack.push_async_callback(services.jobs.close)
+        stack.push_async_callback(application.tasks.close, _PATIENCE)
+        stack.push_async_callback(web.close)
+        if config.stop_guests_on_exit:
+            stack.push_async_callback(host_end.stop_guests, services)
+        await web.open()
+        yield Server(services, await _listen(web, config))
+
+
+def build(
+    config: Config, database: Database, engine: Engine, volumes: Volumes, host: Host, clock: Clock
+) -> Services:
+    """The services, wired together."""
+    bus = Bus()
+    consoles = Consoles(engine)
+
+    def on_state(uuid: str, old: DomainState, new: DomainState) -> None:
+        if new.active and not old.active:
+            consoles.watch(uuid)
+        events.state_changed(services, uuid, new)
+
+    def on_connected() -> None:
+        # Guests went on while the connection was away; their consoles did not.
+        for uuid in services.states.active():
+            consoles.watch(uuid)
+
+    services = Services(
+        config=config,
+        clock=clock,
+        bus=bus,
+        jobs=Jobs(clock, bus, owner_of),
+        locks=Locks(clock),
+        states=States(clock, on_state, on_connected),
+        engine=engine,
+        host=host,
+        volumes=volumes,
+        vms=VmStore(database, Seal(config.state / "secret.key")),
+        accounts=AccountStore(database),
+        promised_memory=Ledger(),
+        consoles=consoles,
+        tokens=Tokens(clock),
+        event_roles={**events.ROLES, COLLECTION: None},
+    )
+    return services
+
+
+def pools(config: Config) -> dict[str, Path]:
+    """Every pool's folder; ``default`` is always there."""
+    return {"default": config.state / "pools" / "default", **config.pools}
+
+
+def _open_state(config: Config, stack: AsyncExitStack) -> Database:
+    """Make the state folder, claim it for this process, and open the database."""
+    state = config.state
+    try:
+        state.mkdir(mode=0o711, parents=True, exist_ok=True)
+        for folder in (state / "nvram", state / "pools" / "default"):
+            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StartupError(
+            f"the state folder {state} cannot be used: {error.strerror}; choose another with --state"
+        ) from error
+    stack.callback(os.close, lock)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StartupError(
+            f"another server is using {state}; stop it, or choose another folder with --state"
+        ) from None
+    if config.is_default_state and os.geteuid() == 0:
+        _link_default_pool(state)
+    try:
+        database = open_database(state / "vmstead.db")
+    except (OSError, DatabaseError) as error:
+        raise StartupError(f"the database {state / 'vmstead.db'} cannot be opened: {error}") from error
+    stack.callback(database.close)
+    return database
+
+
+def _link_default_pool(state: Path) -> None:
+    """Let people and programs on this host find the pool under the names that the API has for it."""
+    root = state / "pools" / "default"
+    for name, target in ((Path("/mnt/default"), root), (Path("/dev/zvol/default"), root / ".volumes")):
+        # The name may be somebody else's, or there may be nowhere to put it.
+        with contextlib.suppress(OSError):
+            name.parent.mkdir(exist_ok=True)
+            name.symlink_to(target)
+
+
+async def _listen(web: WebServer, config: Config) -> list[str]:
+    addresses = []
+    try:
+        await web.listen_unix(config.socket)
+        addresses.append(f"ws+unix://{config.socket}")
+        if config.listen is not None:
+            tls = _tls(config)
+            bound = await web.listen_tcp(config.listen, tls)
+            addresses.append(f"{'wss' if tls else 'ws'}://{bound}/api/current")
+    except OSError as error:
+        where = error.filename or config.listen
+        raise StartupError(f"cannot listen on {where}: {error.strerror}") from error
+    return addresses
+
+
+def _tls(config: Config) -> ssl.SSLContext | None:
+    if config.tls_cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(config.tls_cert, config.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise StartupError(f"the certificate {config.tls_cert} cannot be used: {error}") from error
+    return context

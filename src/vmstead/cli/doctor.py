@@ -1,0 +1,37 @@
+"""``vmstead doctor``."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from vmstead.cli.options import read_settings, settings_options
+
+_COLOURS = {"ok": "green", "note": "yellow", "MISSING": "red"}
+
+
+@click.command()
+@settings_options("state", "socket", "engine", "accel")
+def doctor(config_file: Path | None, **given: object) -> None:
+    """Check that this machine can run VMs, and say how to mend what cannot.
+
+    Ends with status 0 when a VM can run, with 1 when something is missing for that. Nothing is changed.
+    """
+    config = read_settings(given, config_file).config
+    from vmstead.adapters.readiness import Verdict, examine
+
+    async def report() -> bool:
+        can_run = True
+        async for finding in examine(config):
+            word = finding.verdict.value
+            click.echo(f"{click.style(f'{word:<8}', fg=_COLOURS[word])}{finding.name:<10}{finding.text}")
+            if finding.mend is not None:
+                click.echo(f"{'':18}mend: {finding.mend}")
+            can_run = can_run and finding.verdict is not Verdict.MISSING
+        return can_run
+
+    if asyncio.run(report()):
+        click.echo("This machine can run VMs.")
+    else:
+        click.echo("No VM can run until what is missing is there.")
+        raise SystemExit(1)

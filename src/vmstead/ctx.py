@@ -1,0 +1,70 @@
+"""What a use case gets: the services of the server, and the call that it serves."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vmstead.config import Config
+from vmstead.errors import NotAuthenticated
+from vmstead.kernel.bus import Bus
+from vmstead.kernel.clock import Clock
+from vmstead.kernel.consoles import Consoles
+from vmstead.kernel.jobs import Job, Jobs
+from vmstead.kernel.ledger import Ledger
+from vmstead.kernel.locks import Locks
+from vmstead.kernel.states import States
+from vmstead.ports.engine import Engine
+from vmstead.ports.host import Host
+from vmstead.ports.volumes import Volumes
+from vmstead.rpc.caller import Caller
+from vmstead.rpc.session import Session
+from vmstead.rpc.tokens import Tokens
+from vmstead.store.accounts import AccountStore
+from vmstead.store.vms import VmStore
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that lives as long as the server."""
+
+    config: Config
+    clock: Clock
+    bus: Bus
+    jobs: Jobs
+    locks: Locks
+    states: States
+    engine: Engine
+    host: Host
+    volumes: Volumes
+    vms: VmStore
+    accounts: AccountStore
+    promised_memory: Ledger
+    consoles: Consoles
+    tokens: Tokens
+    #: Role that subscribing to each collection takes.
+    event_roles: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Ctx(Services):
+    """The services, for one call on one connection. ``job`` is set while the body of a job runs."""
+
+    session: Session
+    job: Job | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls. Raises NotAuthenticated when nobody is logged in (only public methods can see that)."""
+        caller = self.session.caller
+        if caller is None:
+            raise NotAuthenticated
+        return caller
+
+    def in_job(self, job: Job) -> "Ctx":
+        """The same call, going on as a job."""
+        return dataclasses.replace(self, job=job)
+
+    def progress(self, percent: int, status: str = "") -> None:
+        """Report how far a job is; outside a job nobody is there to tell."""
+        if self.job is not None:
+            self.job.progress(percent, status)

@@ -1,0 +1,106 @@
+"""RAW: a file as a disk."""
+
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field
+
+from vmstead.ctx import Ctx
+from vmstead.devices._block import BlockDevice, same_path
+from vmstead.devices._files import FilePath, file_source, preflight_file
+from vmstead.devices.base import Placed, Slots, problem
+from vmstead.errors import CallError, Problem, ValidationErrors
+from vmstead.kernel.xml import Element
+from vmstead.ports.volumes import DiskSource, VolumeError, VolumeErrorKind
+
+_SECTOR = 512
+
+
+class Raw(BlockDevice):
+    """A disk whose bytes are a raw image file. The file must exist or is made with the device."""
+
+    default_order: ClassVar[int] = 1001
+
+    dtype: Literal["RAW"] = "RAW"
+    path: FilePath = Field(description="The image file, below /mnt/.")
+    exists: bool = Field(False, description="The file is there already; otherwise it is made.")
+    boot: bool = Field(False, description="Boot from this disk before any other device.")
+    size: int | None = Field(None, description="Bytes of the file to make; on update, grows the file.")
+
+    def check(self, siblings: Sequence[Placed], old: Self | None) -> Iterator[Problem]:
+        yield from super().check(siblings, old)
+        yield from same_path(self.path, siblings)
+        sector = self.logical_sectorsize or _SECTOR
+        if self.size is not None and (self.size <= 0 or self.size % sector):
+            yield problem("size", f"must be a multiple of the sector size {sector} above 0")
+
+    async def examine(self, ctx: Ctx, others: Sequence[Placed], old: Self | None) -> list[Problem]:
+        same_file = old is not None and old.path == self.path
+        if same_file and old is not None and old.size == self.size:
+            return []
+        try:
+            found = await ctx.volumes.file_size(self.path)
+        except VolumeError as error:
+            return [problem("path", str(error))]
+        if same_file or self.exists:
+            return list(self._check_present(found))
+        return list(self._check_absent(found))
+
+    def _check_present(self, found: int | None) -> Iterator[Problem]:
+        if found is None:
+            yield problem("path", f"{self.path} does not exist", errno.ENOENT)
+        elif self.size is not None and self.size < found:
+            yield problem(
+                "size", f"is smaller than the file, which has {found} bytes: shrinking would lose data"
+            )
+
+    def _check_absent(self, found: int | None) -> Iterator[Problem]:
+        if found is not None:
+            yield problem("path", f"{self.path} exists already; set exists to use it as it is", errno.EEXIST)
+        if not self.size:
+            yield problem("size", "is required for a new file: the size in bytes")
+
+    async def provision(self, ctx: Ctx, steps: AsyncExitStack, old: Self | None) -> Self:
+        if old is not None and (old.path, old.size) == (self.path, self.size):
+            # Also when the file has meanwhile gone: an empty one in its place would only hide that.
+            return self.model_copy(update={"exists": True})
+        try:
+            found = await ctx.volumes.file_size(self.path)
+            if found is None:
+                await ctx.volumes.create_file(self.path, self.size or 0)
+                steps.push_async_callback(ctx.volumes.remove_file, self.path)
+            elif self.size is not None and self.size > found:
+                await ctx.volumes.resize_file(self.path, self.size)
+        except VolumeError as error:
+            raise ValidationErrors([problem("path", str(error))]) from None
+        # From now on the file is there; a client that sends the device back need not say so.
+        return self.model_copy(update={"exists": True})
+
+    async def preflight(self, ctx: Ctx) -> Iterator[str]:
+        return await preflight_file(ctx, self.path)
+
+    async def resolve(self, ctx: Ctx) -> DiskSource:
+        return await file_source(ctx, self.path)
+
+    def xml(self, resolved: object, slots: Slots) -> Iterator[Element]:
+        assert isinstance(resolved, DiskSource)
+        yield self.disk_xml(resolved, slots)
+
+    async def release(self, ctx: Ctx, *, zvol: bool, raw_file: bool) -> None:
+        if not raw_file:
+            return
+        try:
+            await ctx.volumes.remove_file(self.path)
+        except VolumeError as error:
+            if error.kind is not VolumeErrorKind.NOT_FOUND:
+                raise CallError(f"{self.path} could not be removed: {error}") from None
+
+    @property
+    def boots_first(self) -> bool:
+        return self.boot
+
+    @property
+    def identity(self) -> str:
+        return self.path

@@ -1,0 +1,78 @@
+"""What a client may send: strict, closed, unchangeable models.
+
+Validation and its texts are pydantic's, because TrueNAS's are too and clients show them.
+"""
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
+
+#: What stands in for a secret that is not shown. Sending it back means "leave the secret as it is".
+PLACEHOLDER = "********"
+
+#: Any text; nothing the API takes is longer.
+Text = Annotated[str, StringConstraints(max_length=1024)]
+#: Any text but the empty one.
+NonEmpty = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+
+
+#: Keys whose values are secrets wherever they stand in what clients send or get.
+SECRET_KEYS = frozenset({"api_key", "key", "otp_token", "passphrase", "password", "secret", "token"})
+
+
+class Model(BaseModel):
+    """Base of everything that clients send: no coercion, no unknown keys, no later change."""
+
+    # Built at first use: a server start would otherwise build the models of every method it never hears.
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
+
+
+T = TypeVar("T")
+
+
+def patch_of(model: type[Model], name: str, *, without: frozenset[str] = frozenset()) -> type[Model]:
+    """A model with the same fields, all of them optional: what an update takes.
+
+    What the client left out is told from ``model_fields_set``; defaults play no role. ``without`` names fields
+    that cannot be changed.
+    """
+    fields = {
+        key: (info.rebuild_annotation(), Field(default=None, description=info.description))
+        for key, info in model.model_fields.items()
+        if key not in without
+    }
+    # pydantic reads the tuples as (annotation, default); its own stub knows only of literal keywords.
+    return create_model(name, __base__=Model, **fields)  # type: ignore[call-overload, no-any-return]
+
+
+def sent(model: Model) -> dict[str, object]:
+    """The fields that the client sent, as plain values."""
+    return model.model_dump(exclude_unset=True)
+
+
+def masked(value: T) -> T:
+    """A copy in which secrets that are set, at any depth, are replaced by the placeholder."""
+    copy: Any = value
+    if isinstance(value, dict):
+        copy = {
+            key: PLACEHOLDER if key in SECRET_KEYS and isinstance(item, str) and item else masked(item)
+            for key, item in value.items()
+        }
+    elif isinstance(value, list):
+        copy = [masked(item) for item in value]
+    result: T = copy
+    return result
+
+
+__all__ = [
+    "PLACEHOLDER",
+    "SECRET_KEYS",
+    "Field",
+    "Literal",
+    "Model",
+    "NonEmpty",
+    "Text",
+    "masked",
+    "patch_of",
+    "sent",
+]

@@ -1,0 +1,94 @@
+"""Running external programs: the only place in the tree that starts one.
+
+Programs are given as an argument list, never as a shell line, so that no value can become a command.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Mapping, Sequence
+
+#: How much of a failing program's output goes into the error text.
+_OUTPUT_IN_ERROR = 2000
+
+
+class CommandError(Exception):
+    """An external program could not be started, ended with a status other than 0, or took too long.
+
+    Attributes:
+        argv: the command, as it was run.
+        status: its exit status; negative for a signal, None when it never ran or was killed for time.
+        output: what it wrote to its standard error (and output, where that is all there is).
+    """
+
+    def __init__(self, argv: Sequence[str], status: int | None, output: str) -> None:
+        self.argv = list(argv)
+        self.status = status
+        self.output = output
+        how = "did not finish in time" if status is None else f"ended with status {status}"
+        super().__init__(f"{argv[0]} {how}: {output[-_OUTPUT_IN_ERROR:].strip()}")
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    timeout: float = 600.0,
+) -> bytes:
+    """Run a program to its end and return what it wrote to standard output.
+
+    Cancelling the call kills the program and what it has started. Messages are asked for in English
+    (``LC_ALL=C``), because texts of programs end up in logs and errors.
+
+    Args:
+        argv: program and arguments; put ``--`` before any argument that a client chose.
+        stdin: what the program reads.
+        env: variables set in addition to this process's own.
+        timeout: seconds after which the program is killed.
+
+    Raises:
+        CommandError: it is not installed, failed, or took longer than ``timeout``.
+    """
+    # A task of its own: a start that is cancelled half-way may never end.
+    starting = asyncio.get_running_loop().create_task(_start(argv, env or {}))
+    try:
+        async with asyncio.timeout(timeout):
+            process = await asyncio.shield(starting)
+            stdout, stderr = await process.communicate(stdin)
+    except CommandError:
+        raise
+    except BaseException as error:
+        with contextlib.suppress(CommandError):
+            await _kill(await starting)
+        if isinstance(error, TimeoutError):
+            raise CommandError(argv, None, f"killed after {timeout:g} seconds") from None
+        raise
+    if process.returncode != 0:
+        raise CommandError(argv, process.returncode, (stderr or stdout).decode(errors="replace"))
+    return stdout
+
+
+async def _start(argv: Sequence[str], env: Mapping[str, str]) -> asyncio.subprocess.Process:
+    try:
+        return await asyncio.create_subprocess_exec(  # noqa: TID251 - the one place that may
+            *argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "LC_ALL": "C", **env},
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        # A ValueError: no program can be given such an argument, one with a NUL for instance.
+        raise CommandError(argv, 127, getattr(error, "strerror", None) or str(error)) from error
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    """Kill a program with those that it has started: they hold its pipes open, and would be waited for."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    # What has left its group may hold them still; there is no public way to let go of the pipes.
+    process._transport.close()  # type: ignore[attr-defined]  # noqa: SLF001
+    await process.wait()

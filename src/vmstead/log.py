@@ -1,0 +1,31 @@
+"""Logging: one line an event, for people on a terminal and as JSON for machines."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure(format: str = "auto") -> None:
+    """Set up logging to standard error. ``auto`` is text on a terminal and JSON elsewhere."""
+    is_text = format == "text" or (format == "auto" and sys.stderr.isatty())
+    renderer = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        if is_text
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    # Libraries log through the standard module; only what is wrong there is of interest.
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )

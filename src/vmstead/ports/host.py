@@ -1,0 +1,63 @@
+"""The machine that the server runs on: what it has, for checks and choices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A network interface of the host.
+
+    Attributes:
+        name: as the kernel has it.
+        is_bridge: it is an Ethernet bridge.
+        bridge: the bridge it is a port of, None when of none.
+        is_wireless: it cannot carry frames of other MAC addresses.
+        is_virtual: it has no device of its own (tap, veth, bridge, …).
+        description: for a choice list; empty when there is nothing to add to the name.
+    """
+
+    name: str
+    is_bridge: bool = False
+    bridge: str | None = None
+    is_wireless: bool = False
+    is_virtual: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Bytes of memory: all of it, and what could be given to programs without swapping."""
+
+    total: int
+    available: int
+
+
+class Host(Protocol):
+    """Facts about the machine, read when asked. Errors of the operating system come through as ``OSError``."""
+
+    async def memory(self) -> Memory:
+        """Total and available memory now."""
+
+    async def resident(self, pids: Mapping[str, int]) -> Mapping[str, int]:
+        """Bytes that each process holds in memory, by the key it was asked with; a gone process is left out."""
+
+    async def cpus(self) -> int:
+        """Number of processors that are online."""
+
+    async def interfaces(self) -> Mapping[str, Interface]:
+        """Network interfaces by name, without loopback."""
+
+    async def default_interface(self) -> str | None:
+        """The interface of the IPv4 default route, None when there is no such route."""
+
+    async def listening_ports(self) -> frozenset[int]:
+        """TCP ports on which something listens, on any address."""
+
+    async def firmware(self) -> frozenset[str]:
+        """Names of the UEFI images in the distribution's OVMF folder."""
+
+    async def unreachable_for(self, user: str, path: Path) -> Path | None:
+        """The first folder above ``path`` that ``user`` may not enter; None when all may be entered."""

@@ -1,0 +1,100 @@
+"""Volumes and files: where disks live.
+
+Clients see one name space everywhere: volumes as ``/dev/zvol/<pool>/<name>``, files as ``/mnt/<pool>/<path>``.
+What stands behind it (ZFS, a directory) is the driver's business; a use case asks for facts, never for a kind.
+"""
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+#: How the API writes the path of a volume. Blanks in names become ``+`` there, as udev does it for ZFS.
+VOLUME_PREFIX = "/dev/zvol/"
+#: How the API writes the path of a file.
+FILE_PREFIX = "/mnt/"
+
+
+def volume_path(name: str) -> str:
+    """The API's path of a volume, from its name ``pool/some/volume``."""
+    return VOLUME_PREFIX + name.replace(" ", "+")
+
+
+def volume_name(path: str) -> str:
+    """The volume's name, from the API's path of it."""
+    return path.removeprefix(VOLUME_PREFIX).replace("+", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class DiskSource:
+    """What a guest opens: an absolute path on the engine's machine, and whether it is a block device."""
+
+    path: Path
+    is_block: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume that exists. ``name`` is ``pool/some/volume``, ``size`` its bytes."""
+
+    name: str
+    size: int
+    source: DiskSource
+
+
+class VolumeErrorKind(enum.Enum):
+    """What went wrong, as far as a use case acts on it."""
+
+    NOT_FOUND = "not found"
+    EXISTS = "exists"
+    BAD_NAME = "bad name"
+    OUTSIDE = "outside the allowed roots"
+    IN_USE = "in use"
+    NO_SPACE = "no space"
+    FAILED = "failed"
+
+
+class VolumeError(Exception):
+    """A volume or file could not be used as asked. The text is fit for a client."""
+
+    def __init__(self, kind: VolumeErrorKind, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class Volumes(Protocol):
+    """Makes, finds and removes volumes and disk files. Every method raises ``VolumeError``."""
+
+    async def find(self, name: str) -> Volume:
+        """The volume of that name (``pool/some/volume``); NOT_FOUND when there is none."""
+
+    async def list(self) -> Sequence[Volume]:
+        """Every volume of every pool, by name."""
+
+    async def create(self, name: str, size: int) -> Volume:
+        """Make an empty sparse volume of ``size`` bytes.
+
+        EXISTS when the name is taken, NOT_FOUND when the dataset above it does not exist, BAD_NAME, NO_SPACE.
+        """
+
+    async def destroy(self, name: str) -> None:
+        """Remove the volume and everything that hangs on it. NOT_FOUND when it is already gone."""
+
+    async def locate(self, path: str) -> Path:
+        """The file behind an API path, following links only as long as they stay below an allowed root.
+
+        OUTSIDE when it leaves every allowed root; the file itself need not exist, its folder must.
+        """
+
+    async def file_size(self, path: str) -> int | None:
+        """Bytes of the regular file at an API path; None when nothing is there. FAILED for anything else."""
+
+    async def create_file(self, path: str, size: int) -> None:
+        """Make a sparse file of ``size`` bytes. EXISTS when something is there."""
+
+    async def resize_file(self, path: str, size: int) -> None:
+        """Grow a file. FAILED when ``size`` is smaller than the file: shrinking would lose data."""
+
+    async def remove_file(self, path: str) -> None:
+        """Remove a regular file. NOT_FOUND when it is already gone."""

@@ -1,0 +1,121 @@
+"""One call, from frame to frame."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol, Self
+
+import structlog
+
+from vmstead.errors import ApiError, CallError
+from vmstead.kernel.jobs import Job, Jobs, Owner
+from vmstead.kernel.model import masked
+from vmstead.query import MatchNotFound, QueryRuntimeError
+from vmstead.rpc import protocol
+from vmstead.rpc.caller import Caller
+from vmstead.rpc.protocol import Call, Code
+from vmstead.rpc.registry import Method
+from vmstead.rpc.session import Session
+
+log = structlog.get_logger()
+
+
+class Context(Protocol):
+    """What a call runs in. The services in it are the methods' business."""
+
+    @property
+    def session(self) -> Session:
+        """The connection that the call came on."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """Where job methods run."""
+
+    def in_job(self, job: Job) -> Self:
+        """The same context for the body of a job."""
+
+
+class Busy(Exception):
+    """The connection has too many calls under way."""
+
+
+async def answer(
+    ctx: Context, methods: Mapping[str, Method], call: Call, turn: AbstractAsyncContextManager[None]
+) -> str | None:
+    """Carry out a call and return the frame that answers it; None for a notification.
+
+    ``turn`` is held while the call runs, but not while a job is waited for, so that long jobs do not keep
+    other calls of the same connection waiting. Entering it raises ``Busy`` when too many wait already.
+    """
+    try:
+        async with turn:
+            result = await perform(ctx, methods, call)
+        if isinstance(result, Job):
+            result = result.id if ctx.session.options.legacy_jobs else await result.outcome()
+        frame = protocol.encode_result(call.id, result)
+    except Busy as busy:
+        frame = protocol.encode_fault(call.id, Code.TOO_MANY_CALLS, str(busy))
+    except UnknownMethod:
+        frame = protocol.encode_fault(call.id, Code.METHOD_NOT_FOUND, "Method does not exist")
+    except ApiError as error:
+        frame = protocol.encode_error(call.id, error)
+    except Exception:
+        log.exception("call failed unexpectedly", method=call.method)
+        unexpected = CallError(f"{call.method} failed unexpectedly; the server's log tells more")
+        frame = protocol.encode_error(call.id, unexpected)
+    return frame if call.has_id else None
+
+
+class UnknownMethod(Exception):
+    """There is no method of that name."""
+
+
+async def perform(ctx: Context, methods: Mapping[str, Method], call: Call) -> object:
+    """Find, authorize, check and run a method. Returns its result, or the job that it became."""
+    method = methods.get(call.method)
+    if method is None:
+        raise UnknownMethod
+    method.authorize(ctx.session.caller)
+    if method.is_job:
+        return _submit(ctx, method, call)
+    arguments = method.bind(call.params)
+    with _query_errors():
+        return await method.function(ctx, *arguments)
+
+
+def _submit(ctx: Context, method: Method, call: Call) -> Job:
+    """Make a job of the call. Its arguments are checked inside, so that bad ones fail the job."""
+
+    async def body(job: Job) -> object:
+        return await method.function(ctx.in_job(job), *method.bind(call.params))
+
+    return ctx.jobs.submit(
+        method.name,
+        body,
+        owner=owner_of(ctx.session.caller),
+        arguments=[masked(protocol.wire(param)) for param in call.params],
+        message_id=call.id,
+        lock=method.lock_for(call.params),
+    )
+
+
+def owner_of(caller: object) -> Owner:
+    """A caller as jobs know it."""
+    if not isinstance(caller, Caller):
+        return Owner(None, None, is_admin=False)
+    return Owner(caller.username, caller.credentials, is_admin=caller.is_admin)
+
+
+@contextlib.contextmanager
+def _query_errors() -> Iterator[None]:
+    """What can go wrong while a query runs, in the API's form."""
+    try:
+        yield
+    except QueryRuntimeError as error:
+        raise _Unprefixed(str(error)) from None
+    except MatchNotFound as error:
+        raise _Unprefixed(repr(error)) from None
+
+
+class _Unprefixed(ApiError):
+    """A query that cannot be answered: EINVAL, and a text without the error's name, as clients expect it."""

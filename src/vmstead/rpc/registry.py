@@ -1,0 +1,223 @@
+"""Methods: functions that clients can call by name.
+
+A method is an ordinary async function whose first parameter is the context. Its signature is the contract:
+names, types and defaults of the other parameters are what the wire takes, in that order. ::
+
+    vm = Namespace("vm")
+
+    @vm.method(role="VM_WRITE")
+    async def start(ctx: Ctx, id: int, options: StartOptions = StartOptions()) -> None:
+        ...
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError, create_model
+from pydantic_core import ErrorDetails
+
+from vmstead.errors import CallError, NotAuthenticated, NotAuthorized, Problem, ValidationErrors
+from vmstead.kernel.model import Model
+from vmstead.query import Query, QuerySyntaxError, parse
+from vmstead.rpc.caller import Caller
+
+#: A method's function: context first, then the parameters of the wire.
+Function = Callable[..., Awaitable[object]]
+FunctionT = TypeVar("FunctionT", bound=Function)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method, with all that is known of it.
+
+    Attributes:
+        name: full name, such as ``vm.device.create``.
+        function: the use case itself.
+        role: what the caller must have; None: a session is enough.
+        is_public: can be called before login.
+        is_job: a call makes a job.
+        lock: job methods only: calls with the same text run one after the other; ``{0}`` stands for the
+            first argument.
+        is_query: takes filters and options instead of parameters of its own.
+        is_rate_limited: counts against the limit for callers who are not logged in.
+    """
+
+    name: str
+    function: Function
+    role: str | None
+    is_public: bool
+    is_job: bool
+    lock: str | None
+    is_query: bool
+    is_rate_limited: bool
+
+    def authorize(self, caller: Caller | None) -> None:
+        """Refuse a caller who may not call this.
+
+        Raises:
+            NotAuthenticated: nobody is logged in.
+            NotAuthorized: the role is missing.
+        """
+        if self.is_public:
+            return
+        if caller is None:
+            raise NotAuthenticated
+        if not caller.may(self.role):
+            raise NotAuthorized
+
+    def bind(self, params: Sequence[object]) -> list[object]:
+        """Turn the wire's positional parameters into the function's arguments.
+
+        Raises:
+            ValidationErrors: with every problem there is.
+        """
+        names = self.parameters
+        if len(params) > len(names):
+            raise ValidationErrors(
+                [Problem("", f"Too many arguments (expected {len(names)}, found {len(params)})")]
+            )
+        if self.is_query:
+            return [parse_query(*params)]
+        try:
+            arguments = self.model.model_validate(dict(zip(names, params, strict=False)))
+        except ValidationError as error:
+            raise ValidationErrors(problems_of(error)) from None
+        return [getattr(arguments, name) for name in names]
+
+    def lock_for(self, params: Sequence[object]) -> str | None:
+        """The lock of a job made with these parameters.
+
+        Raises:
+            CallError: EINVAL, when the parameters lack what the lock is made of.
+        """
+        if self.lock is None:
+            return None
+        try:
+            return self.lock.format(*params)
+        except IndexError:
+            missing = self.parameters[len(params)]
+            raise CallError(f"Error handling job lock. {missing!r} is required", 22) from None
+
+    @cached_property
+    def parameters(self) -> list[str]:
+        """Names of the parameters, as error paths use them."""
+        if self.is_query:
+            return ["filters", "options"]
+        return list(inspect.signature(self.function).parameters)[1:]
+
+    @cached_property
+    def model(self) -> type[BaseModel]:
+        """The parameters as one model; made at the first call."""
+        signature = inspect.signature(self.function, eval_str=True)
+        fields: dict[str, Any] = {
+            name: (
+                parameter.annotation,
+                Field(... if parameter.default is parameter.empty else parameter.default),
+            )
+            for name, parameter in list(signature.parameters.items())[1:]
+        }
+        model: type[BaseModel] = create_model(f"{self.name} parameters", __base__=Model, **fields)
+        return model
+
+    @property
+    def doc(self) -> str:
+        """What the method is for, as its author wrote it."""
+        return inspect.getdoc(self.function) or ""
+
+
+def parse_query(filters: object = (), options: object = None) -> Query:
+    """A query from what the wire has for it. Raises ValidationErrors."""
+    try:
+        return parse([] if filters == () else filters, {} if options is None else options)
+    except QuerySyntaxError as error:
+        raise ValidationErrors(Problem(path, text) for path, text in error.problems) from None
+
+
+def problems_of(error: ValidationError) -> Iterator[Problem]:
+    """pydantic's complaints as problems of the API, with its texts."""
+    for detail in error.errors(include_url=False, include_input=False, include_context=True):
+        yield Problem(*_described(detail))
+
+
+def _described(detail: ErrorDetails) -> tuple[str, str]:
+    path = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "union_tag_not_found":
+        discriminator = str(detail["ctx"]["discriminator"]).strip("'")
+        return f"{path}.{discriminator}", "Field required"
+    return path, detail["msg"]
+
+
+class Namespace:
+    """Methods that share a name before the dot. A module makes its own, and ``app`` lists them all."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.methods: list[Method] = []
+
+    def method(
+        self,
+        *,
+        role: str | None = None,
+        is_public: bool = False,
+        is_rate_limited: bool = True,
+        job: str | bool = False,
+    ) -> Callable[[FunctionT], FunctionT]:
+        """Make the decorated function a method named ``<namespace>.<function>``.
+
+        ``job``: True for a job, or the text of its lock. The function itself stays an ordinary function.
+        """
+
+        def register(function: FunctionT) -> FunctionT:
+            self.methods.append(
+                Method(
+                    name=f"{self.name}.{function.__name__.rstrip('_')}",
+                    function=function,
+                    role=role,
+                    is_public=is_public,
+                    is_job=bool(job),
+                    lock=job if isinstance(job, str) else None,
+                    is_query=False,
+                    is_rate_limited=is_rate_limited,
+                )
+            )
+            return function
+
+        return register
+
+    def query(self, *, role: str | None) -> Callable[[FunctionT], FunctionT]:
+        """Make the decorated function the namespace's query: ``(ctx, query: Query)``."""
+
+        def register(function: FunctionT) -> FunctionT:
+            self.methods.append(
+                Method(
+                    name=f"{self.name}.{function.__name__}",
+                    function=function,
+                    role=role,
+                    is_public=False,
+                    is_job=False,
+                    lock=None,
+                    is_query=True,
+                    is_rate_limited=True,
+                )
+            )
+            return function
+
+        return register
+
+
+def table(namespaces: Iterable[Namespace]) -> dict[str, Method]:
+    """All methods by name.
+
+    Raises:
+        ValueError: two have the same name.
+    """
+    methods: dict[str, Method] = {}
+    for namespace in namespaces:
+        for method in namespace.methods:
+            if method.name in methods:
+                raise ValueError(f"two methods are called {method.name}")
+            methods[method.name] = method
+    return methods

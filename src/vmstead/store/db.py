@@ -1,0 +1,168 @@
+"""The database: one SQLite file, read where the caller stands, written by one thread.
+
+Reading a row takes microseconds, so reads happen on the event loop, through a connection that cannot write.
+Writes go one after the other through a thread, because each waits for the disk: the journal is synced before
+a write counts as done (``synchronous=FULL``), so that what was answered survives a power cut.
+"""
+
+import asyncio
+import contextlib
+import errno
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar
+
+from vmstead.errors import CallError
+
+T = TypeVar("T")
+Connection = sqlite3.Connection
+Row = tuple[object, ...]
+DatabaseError = sqlite3.Error
+IntegrityError = sqlite3.IntegrityError
+
+
+class DatabaseTooNew(DatabaseError):
+    """The file was written by a later version of the program."""
+
+
+class Database:
+    """An open database. ``open_database`` makes one."""
+
+    def __init__(self, path: Path, reader: Connection, writer: Connection) -> None:
+        self.path = path
+        self._reader = reader
+        self._writer = writer
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
+
+    def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Rows as of the last finished write."""
+        return self._reader.execute(sql, parameters).fetchall()
+
+    async def write(self, change: Callable[[Connection], T]) -> T:
+        """Run ``change`` in one transaction: all of it is kept, or, when it raises, nothing.
+
+        The transaction is finished even when the waiting task is cancelled.
+
+        Raises:
+            CallError: ENOSPC or EIO, when the disk does not take it.
+        """
+        return await asyncio.shield(
+            asyncio.get_running_loop().run_in_executor(self._thread, self._transact, change)
+        )
+
+    def write_now(self, change: Callable[[Connection], T]) -> T:
+        """The same without an event loop, for commands that do nothing else."""
+        return self._transact(change)
+
+    def _transact(self, change: Callable[[Connection], T]) -> T:
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                result = change(self._writer)
+                self._writer.execute("COMMIT")
+            except BaseException:
+                # SQLite has rolled back by itself after some errors, such as a full disk.
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+        except sqlite3.OperationalError as error:
+            number = errno.ENOSPC if "full" in str(error) else errno.EIO
+            raise CallError(f"The database {self.path} could not be written: {error}", number) from error
+        return result
+
+    def close(self) -> None:
+        """Finish what is being written and close the file."""
+        self._thread.shutdown()
+        self._reader.close()
+        self._writer.close()
+
+
+def open_database(path: Path, steps: Mapping[int, str] | None = None) -> Database:
+    """Open the database, creating it or bringing it up to date first, by the program's own ``migrations``.
+
+    Before an existing file is migrated, a copy of it is put beside it, named after its version.
+
+    Raises:
+        DatabaseTooNew: a later version of the program wrote it.
+        OSError, sqlite3.Error: it cannot be opened.
+    """
+    path.touch(mode=0o600)
+    writer = _connect(path)
+    try:
+        # Ten seconds of patience: `vmstead user add` and the server may write at the same time.
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("PRAGMA synchronous=FULL")
+        writer.execute("PRAGMA foreign_keys=ON")
+        migrate(writer, path, migrations() if steps is None else steps)
+        reader = _connect(path)
+        reader.execute("PRAGMA query_only=ON")
+    except BaseException:
+        writer.close()
+        raise
+    return Database(path, reader, writer)
+
+
+def _connect(path: Path) -> Connection:
+    return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+
+
+def migrations() -> dict[int, str]:
+    """The steps from an empty file to today's schema, by the version each leads to."""
+    folder = resources.files("vmstead.store") / "migrations"
+    scripts = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return {int(name.partition("_")[0]): (folder / name).read_text() for name in scripts}
+
+
+def migrate(connection: Connection, path: Path, steps: Mapping[int, str]) -> None:
+    """Bring the schema up to date, each step in a transaction of its own."""
+    version = _version(connection)
+    if version > max(steps):
+        raise DatabaseTooNew(
+            f"{path} has version {version}, this program knows up to {max(steps)}: "
+            "it was written by a later version of Vmstead"
+        )
+    if 0 < version < max(steps):
+        _back_up(connection, path.with_name(f"{path.name}.v{version}"))
+    for step in sorted(step for step in steps if step > version):
+        _take(step, steps[step], connection)
+
+
+def _version(connection: Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def _back_up(connection: Connection, target: Path) -> None:
+    target.touch(mode=0o600)
+    with contextlib.closing(sqlite3.connect(target)) as copy:
+        connection.backup(copy)
+
+
+def _take(step: int, script: str, connection: Connection) -> None:
+    """Take one step, unless it has been taken, perhaps by another process at this moment."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _version(connection) < step:
+            for statement in _statements(script):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {step}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, of which each ends a line. ``executescript`` cannot run in a transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement

@@ -1,0 +1,224 @@
+"""VMs and their devices as rows: plain dictionaries in the shape of the API, without what is computed.
+
+Reads go to the database as it is now; writes are functions for ``Database.write``, so that a use case can
+put several into one transaction.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from vmstead.store.db import Connection, Database
+from vmstead.store.seal import Seal
+
+Row: TypeAlias = dict[str, Any]
+
+#: Columns of table ``vm`` in the order in which the API shows them.
+COLUMNS = (
+    "id",
+    "name",
+    "description",
+    "vcpus",
+    "cores",
+    "threads",
+    "memory",
+    "min_memory",
+    "autostart",
+    "time",
+    "bootloader",
+    "bootloader_ovmf",
+    "cpu_mode",
+    "cpu_model",
+    "cpuset",
+    "nodeset",
+    "enable_cpu_topology_extension",
+    "pin_vcpus",
+    "hyperv_enlightenments",
+    "shutdown_timeout",
+    "hide_from_msr",
+    "ensure_display_device",
+    "suspend_on_snapshot",
+    "trusted_platform_module",
+    "enable_secure_boot",
+    "arch_type",
+    "machine_type",
+    "uuid",
+    "command_line_args",
+)
+#: Those that hold yes or no; SQLite has only numbers for it.
+_BOOLEANS = (
+    "autostart",
+    "enable_cpu_topology_extension",
+    "pin_vcpus",
+    "hyperv_enlightenments",
+    "hide_from_msr",
+    "ensure_display_device",
+    "suspend_on_snapshot",
+    "trusted_platform_module",
+    "enable_secure_boot",
+)
+_SELECT_VM = f"SELECT {', '.join(COLUMNS)} FROM vm"  # noqa: S608 - names of our own
+_SELECT_DEVICE = 'SELECT id, vm, "order", attributes FROM vm_device'
+
+
+class VmStore:
+    """VMs and devices in a database."""
+
+    def __init__(self, database: Database, seal: Seal) -> None:
+        self._database = database
+        self._seal = seal
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def all(self) -> list[Row]:
+        """Every VM, by id."""
+        return self._vms("ORDER BY id")
+
+    def by_id(self, id: int) -> Row | None:
+        """The VM with that id."""
+        return next(iter(self._vms("WHERE id = ?", _key(id))), None)
+
+    def by_uuid(self, uuid: str) -> Row | None:
+        """The VM whose domain has that uuid."""
+        return next(iter(self._vms("WHERE uuid = ?", uuid)), None)
+
+    def id_of_name(self, name: str) -> int | None:
+        """The id of the VM with that name."""
+        return next(
+            (_int(row[0]) for row in self._database.read("SELECT id FROM vm WHERE name = ?", (name,))), None
+        )
+
+    def all_devices(self) -> list[Row]:
+        """Every device of every VM, by id."""
+        return self._devices("ORDER BY id")
+
+    def devices_of(self, vm: int) -> list[Row]:
+        """A VM's devices, by id."""
+        return self._devices("WHERE vm = ? ORDER BY id", vm)
+
+    def device(self, id: int) -> Row | None:
+        """The device with that id."""
+        return next(iter(self._devices("WHERE id = ?", _key(id))), None)
+
+    def _vms(self, rest: str, *parameters: object) -> list[Row]:
+        rows = [
+            dict(zip(COLUMNS, row, strict=True))
+            for row in self._database.read(f"{_SELECT_VM} {rest}", parameters)
+        ]
+        for row in rows:
+            for column in _BOOLEANS:
+                row[column] = bool(row[column])
+        return rows
+
+    def _devices(self, rest: str, *parameters: object) -> list[Row]:
+        return [
+            {
+                "id": id,
+                "attributes": self._seal.open(msgspec.json.decode(str(attributes))),
+                "vm": vm,
+                "order": order,
+            }
+            for id, vm, order, attributes in self._database.read(f"{_SELECT_DEVICE} {rest}", parameters)
+        ]
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def insert(self, vm: Mapping[str, object]) -> Callable[[Connection], int]:
+        """A write that adds a VM and returns its id."""
+        columns = [column for column in COLUMNS if column in vm]
+        marks = ", ".join("?" * len(columns))
+        sql = f"INSERT INTO vm ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - names of our own
+        return lambda connection: _int(connection.execute(sql, [vm[column] for column in columns]).lastrowid)
+
+    def update(self, id: int, changes: Mapping[str, object]) -> Callable[[Connection], None]:
+        """A write that changes columns of a VM."""
+        columns = [column for column in COLUMNS if column in changes]
+        settings = ", ".join(f"{column} = ?" for column in columns)
+        sql = f"UPDATE vm SET {settings} WHERE id = ?"  # noqa: S608 - names of our own
+
+        def change(connection: Connection) -> None:
+            if columns:
+                connection.execute(sql, [*(changes[column] for column in columns), id])
+
+        return change
+
+    def delete(self, id: int) -> Callable[[Connection], None]:
+        """A write that removes a VM with its devices."""
+
+        def change(connection: Connection) -> None:
+            connection.execute("DELETE FROM vm_device WHERE vm = ?", (id,))
+            connection.execute("DELETE FROM vm WHERE id = ?", (id,))
+
+        return change
+
+    def insert_device(
+        self,
+        vm: int,
+        order: int | None,
+        attributes: Mapping[str, object],
+        orders: Mapping[int, int] | None = None,
+    ) -> Callable[[Connection], int]:
+        """A write that adds a device, gives siblings their new ``orders``, and returns the device's id."""
+        sealed = msgspec.json.encode(self._seal.close(attributes)).decode()
+
+        def change(connection: Connection) -> int:
+            cursor = connection.execute(
+                'INSERT INTO vm_device (vm, "order", attributes) VALUES (?, ?, ?)', (vm, order, sealed)
+            )
+            _set_orders(connection, orders or {})
+            return _int(cursor.lastrowid)
+
+        return change
+
+    def update_device(
+        self,
+        id: int,
+        vm: int,
+        order: int | None,
+        attributes: Mapping[str, object],
+        orders: Mapping[int, int] | None = None,
+    ) -> Callable[[Connection], None]:
+        """A write that replaces a device and gives siblings their new ``orders``."""
+        sealed = msgspec.json.encode(self._seal.close(attributes)).decode()
+
+        def change(connection: Connection) -> None:
+            connection.execute(
+                'UPDATE vm_device SET vm = ?, "order" = ?, attributes = ? WHERE id = ?',
+                (vm, order, sealed, id),
+            )
+            _set_orders(connection, orders or {})
+
+        return change
+
+    def delete_device(self, id: int) -> Callable[[Connection], None]:
+        """A write that removes a device."""
+
+        def change(connection: Connection) -> None:
+            connection.execute("DELETE FROM vm_device WHERE id = ?", (id,))
+
+        return change
+
+    async def write(self, *changes: Callable[[Connection], object]) -> object:
+        """Carry out writes in one transaction; returns what the first of them returned."""
+
+        def all_of_them(connection: Connection) -> object:
+            results = [change(connection) for change in changes]
+            return results[0]
+
+        return await self._database.write(all_of_them)
+
+
+def _set_orders(connection: Connection, orders: Mapping[int, int]) -> None:
+    changes: Iterable[tuple[int, int]] = ((order, id) for id, order in orders.items())
+    connection.executemany('UPDATE vm_device SET "order" = ? WHERE id = ?', changes)
+
+
+def _int(value: object) -> int:
+    assert isinstance(value, int)
+    return value
+
+
+def _key(id: int) -> int:
+    """An id as SQLite can look it up: it has 64 bits, a client's number may have more."""
+    return id if -(2**63) <= id < 2**63 else -1

@@ -1,0 +1,1 @@
+"""``auth.*`` and ``core.*``: what every client needs, whatever it is about."""

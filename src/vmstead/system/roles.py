@@ -1,0 +1,30 @@
+"""Roles and what they include."""
+
+from collections.abc import Iterable
+
+from vmstead.rpc.caller import FULL_ADMIN
+
+#: Role -> the roles it includes directly.
+_INCLUDES: dict[str, tuple[str, ...]] = {
+    "VM_READ": (),
+    "VM_WRITE": ("VM_READ",),
+    "VM_DEVICE_READ": ("VM_READ",),
+    "VM_DEVICE_WRITE": ("VM_WRITE", "VM_DEVICE_READ"),
+    "READONLY_ADMIN": ("VM_READ", "VM_DEVICE_READ"),
+}
+#: Everything that can be given to an account.
+ROLES = frozenset({*_INCLUDES, FULL_ADMIN})
+
+
+def expand(roles: Iterable[str]) -> frozenset[str]:
+    """The roles with all that they include."""
+    found: set[str] = set()
+    pending = [*roles]
+    while pending:
+        role = pending.pop()
+        if role == FULL_ADMIN:
+            return ROLES
+        if role in _INCLUDES and role not in found:
+            found.add(role)
+            pending.extend(_INCLUDES[role])
+    return frozenset(found)

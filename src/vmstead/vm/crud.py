@@ -1,0 +1,161 @@
+"""``vm.query``, ``get_instance``, ``create``, ``update``, ``delete``."""
+
+import errno
+import uuid as uuids
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from vmstead.ctx import Ctx
+from vmstead.errors import CallError, Problem, ValidationErrors, raise_if
+from vmstead.kernel.model import Field, Model, sent
+from vmstead.ports.volumes import VolumeError, VolumeErrorKind
+from vmstead.query import Query
+from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.store.db import IntegrityError
+from vmstead.vm import events, rules
+from vmstead.vm.engine_calls import engine_errors
+from vmstead.vm.entries import Entry, placed, read_vm, settled, shown, vm_entries
+from vmstead.vm.firmware import choose
+from vmstead.vm.lifecycle import power_off, remove_domain
+from vmstead.vm.model import Vm, VmCreate, VmUpdate
+
+vm = Namespace("vm")
+
+log = structlog.get_logger()
+
+
+@vm.query(role="VM_READ")
+async def query(ctx: Ctx, query: Query) -> object:
+    """Virtual machines with their devices and state. Costs the engine nothing."""
+    return query.apply([shown(ctx, entry, "VM_WRITE") for entry in await vm_entries(ctx)])
+
+
+@vm.method(role="VM_READ")
+async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> Entry:  # noqa: B006
+    """One virtual machine. Options are those of ``vm.query``. Fails with ENOENT when there is none."""
+    chosen = parse_query([], {**options, "get": True})
+    entry: Entry = chosen.apply([shown(ctx, await read_vm(ctx, id), "VM_WRITE")])  # type: ignore[assignment]
+    return entry
+
+
+@vm.method(role="VM_WRITE")
+async def create(ctx: Ctx, vm_create: VmCreate) -> Entry:
+    """Make a virtual machine, without devices and stopped.
+
+    Nothing is asked of the engine: a domain is defined when the VM starts.
+    """
+    values = vm_create.model_dump()
+    values["uuid"] = values["uuid"] or str(uuids.uuid4())
+    values["bootloader_ovmf"] = values["bootloader_ovmf"] or rules.DEFAULT_OVMF
+    raise_if(await _problems(ctx, "vm_create", values))
+    try:
+        id = await ctx.vms.write(ctx.vms.insert(values))
+    except IntegrityError as error:
+        raise _name_or_uuid_taken("vm_create", error) from None
+    assert isinstance(id, int)
+    events.vm_changed(ctx, "added", id)
+    return await read_vm(ctx, id)
+
+
+@vm.method(role="VM_WRITE")
+async def update(ctx: Ctx, id: int, vm_update: VmUpdate) -> Entry:  # type: ignore[valid-type]
+    """Change a virtual machine; what is left out stays. A running one follows at its next start.
+
+    Name, uuid and firmware are bound to the running domain and can be changed only while it is stopped.
+    """
+    async with ctx.locks.edit(("vm", id), f"VM {id} is being updated"):
+        old = await settled(ctx, id)
+        changes = _changes(old, sent(vm_update))
+        merged = {**vars(old), **changes}
+        raise_if([*await _problems(ctx, "vm_update", merged, old), *_frozen(ctx, old, changes)])
+        try:
+            await ctx.vms.write(ctx.vms.update(id, changes))
+        except IntegrityError as error:
+            raise _name_or_uuid_taken("vm_update", error) from None
+    events.vm_changed(ctx, "changed", id)
+    return shown(ctx, await read_vm(ctx, id), "VM_WRITE")
+
+
+def _changes(old: Vm, given: dict[str, Any]) -> dict[str, Any]:
+    """What differs from what is stored. Null for the two that have no null means "as it is"."""
+    for name in ("uuid", "bootloader_ovmf"):
+        if name in given and given[name] is None:
+            del given[name]
+    return {name: value for name, value in given.items() if getattr(old, name) != value}
+
+
+#: Fields that name or make the domain, which cannot change under a running guest.
+_FROZEN = ("name", "uuid", "bootloader_ovmf", "enable_secure_boot")
+
+
+def _frozen(ctx: Ctx, vm: Vm, changes: Mapping[str, Any]) -> list[Problem]:
+    if not ctx.states.get(vm.uuid).active:
+        return []
+    text = f"cannot be changed while {vm} is running; stop it first"
+    return [Problem(f"vm_update.{name}", text, errno.EBUSY) for name in _FROZEN if name in changes]
+
+
+async def _problems(ctx: Ctx, schema: str, values: Mapping[str, Any], old: Vm | None = None) -> list[Problem]:
+    owner = ctx.vms.id_of_name(values["name"])
+    taken = owner is not None and (old is None or owner != old.id)
+    found = list(rules.problems(schema, values, name_taken=taken))
+    images = await ctx.host.firmware()
+    wanted = values["bootloader_ovmf"]
+    # Where the host has no images at all (a server for client authors) any name does.
+    is_new = old is None or wanted != old.bootloader_ovmf
+    if images and is_new and choose(wanted, images, secure_boot=False) is None:
+        known = ", ".join(sorted(name for name in images if name.startswith("OVMF_CODE")))
+        text = f"{wanted} is not among this host's images, nor anything like it; there is {known}"
+        found.append(Problem(f"{schema}.bootloader_ovmf", text))
+    return found
+
+
+def _name_or_uuid_taken(schema: str, error: IntegrityError) -> ValidationErrors:
+    """Two calls raced for a name or uuid, and the database decided; or a uuid was given that exists."""
+    field = "uuid" if "vm.uuid" in str(error) else "name"
+    return ValidationErrors(
+        [Problem(f"{schema}.{field}", f"a VM with this {field} exists already", errno.EEXIST)]
+    )
+
+
+class DeleteOptions(Model):
+    """What goes with the VM."""
+
+    zvols: bool = Field(False, description="Also destroy the volumes of its disks.")
+    force: bool = Field(False, description="Power it off first if it is active, and go on past failures.")
+
+
+@vm.method(role="VM_WRITE")
+async def delete(ctx: Ctx, id: int, options: DeleteOptions = DeleteOptions()) -> bool:
+    """Remove a virtual machine with its devices, UEFI variables and TPM state. Files of RAW disks stay.
+
+    An active VM is refused with EBUSY unless ``force`` is set.
+    """
+    async with ctx.locks.transition(("vm", id), f"VM {id} is being deleted"):
+        target = await settled(ctx, id)
+        if ctx.states.get(target.uuid).active:
+            if not options.force:
+                raise CallError(f"{target} is active; stop it first, or delete it with force", errno.EBUSY)
+            await power_off(ctx, target)
+        # The domain goes first: a disk is destroyed only when no guest can write to it any more.
+        with engine_errors(f"{target} could not be deleted", ignore_unreachable=options.force):
+            await remove_domain(ctx, target)
+        devices = placed(ctx.vms.devices_of(id))
+        await ctx.vms.write(ctx.vms.delete(id))
+        for device in devices:
+            events.device_removed(ctx, device.id)
+        events.vm_removed(ctx, id)
+        failures = []
+        for device in devices if options.zvols else ():
+            try:
+                await device.device.release(ctx, zvol=True, raw_file=False)
+            except VolumeError as error:
+                if error.kind is not VolumeErrorKind.NOT_FOUND:
+                    failures.append(str(error))
+    if failures:
+        log.warning("volumes of a deleted VM are left", vm=str(target), failures=failures)
+        if not options.force:
+            raise CallError(f"{target} is deleted, but not all of its volumes: {'; '.join(failures)}")
+    return True

@@ -1,0 +1,234 @@
+"""``vm.device.*``: the same for every type; what differs is in ``devices/``."""
+
+import errno
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from pydantic import ValidationError
+
+from vmstead.ctx import Ctx
+from vmstead.devices import TYPES, Attributes, Device, Placed
+from vmstead.devices.nic import attachment_labels
+from vmstead.errors import CallError, Problem, ValidationErrors, raise_if
+from vmstead.kernel.bus import Change
+from vmstead.kernel.model import PLACEHOLDER, SECRET_KEYS, Field, Model
+from vmstead.kernel.undo import undo
+from vmstead.ports.volumes import VolumeError
+from vmstead.query import Query
+from vmstead.rpc.registry import Namespace, parse_query, problems_of
+from vmstead.vm import events
+from vmstead.vm.entries import Entry, device_entry, find, in_boot_order, placed, read_device, settled, shown
+
+vm_device = Namespace("vm.device")
+
+#: The largest order; SQLite and every JSON client hold it.
+_LARGEST_ORDER = 2**31 - 1
+
+
+@vm_device.query(role="VM_DEVICE_READ")
+async def query(ctx: Ctx, query: Query) -> object:
+    """Devices of all virtual machines, by id."""
+    entries = (device_entry(row) for row in ctx.vms.all_devices())
+    return query.apply([shown(ctx, entry, "VM_DEVICE_WRITE") for entry in entries])
+
+
+@vm_device.method(role="VM_DEVICE_READ")
+async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> Entry:  # noqa: B006
+    """One device. Options are those of ``vm.device.query``. Fails with ENOENT when there is none."""
+    chosen = parse_query([], {**options, "get": True})
+    entry: Entry = chosen.apply([shown(ctx, read_device(ctx, id), "VM_DEVICE_WRITE")])  # type: ignore[assignment]
+    return entry
+
+
+class DeviceCreate(Model):
+    """A device for a virtual machine."""
+
+    attributes: Attributes = Field(description="What it is; dtype tells the type.")
+    vm: int = Field(description="Id of the virtual machine.")
+    order: int | None = Field(
+        None,
+        ge=0,
+        le=_LARGEST_ORDER,
+        description="Place among the VM's devices; null or 0: that of the type.",
+    )
+
+
+@vm_device.method(role="VM_DEVICE_WRITE")
+async def create(ctx: Ctx, vm_device_create: DeviceCreate) -> Entry:
+    """Give a virtual machine a device; a running one gets it at its next start.
+
+    Storage that has to be made for it is made now, and taken back if anything fails.
+    """
+    vm, device, order = vm_device_create.vm, vm_device_create.attributes, vm_device_create.order
+    async with (
+        ctx.locks.edit(("vm", vm), f"VM {vm} is being updated"),
+        # Ports and addresses are unique over all VMs: what one call has chosen, the next must see.
+        ctx.locks.edit("devices", "Another device is being made"),
+        undo() as steps,
+    ):
+        find(ctx, vm)
+        others = placed(ctx.vms.all_devices())
+        ready = await _prepared(ctx, steps, vm, device, others, old=None)
+        orders = _make_room(others, vm, order)
+        id = await ctx.vms.write(ctx.vms.insert_device(vm, order or None, ready.entry(), orders))
+    assert isinstance(id, int)
+    _tell(ctx, "added", id, vm)
+    return shown(ctx, read_device(ctx, id), "VM_DEVICE_WRITE")
+
+
+async def _prepared(
+    ctx: Ctx, steps: AsyncExitStack, vm: int, device: Device, others: Sequence[Placed], old: Device | None
+) -> Device:
+    """The device filled in, checked and with its storage made."""
+    siblings = [other for other in others if other.vm == vm]
+    device = await device.complete(ctx, others, old)
+    problems = [*device.check(siblings, old)]
+    if not problems:
+        problems = await device.examine(ctx, others, old)
+    raise_if(problems)
+    ready: Device = await device.provision(ctx, steps, old)
+    return ready
+
+
+def _make_room(others: Sequence[Placed], vm: int, order: int | None) -> dict[int, int]:
+    """New orders for siblings that stand where a device with an explicit order goes.
+
+    Each moves to the lowest place above that is free; the others keep theirs (TrueNAS does the same).
+    """
+    siblings = in_boot_order([other for other in others if other.vm == vm])
+    if not order or order not in {sibling.effective_order for sibling in siblings}:
+        return {}
+    taken = {sibling.effective_order for sibling in siblings}
+    orders = {}
+    for sibling in siblings:
+        if sibling.effective_order == order:
+            free = order + 1
+            while free in taken:
+                free += 1
+            orders[sibling.id] = free
+            taken.add(free)
+    return orders
+
+
+class DeviceUpdate(Model):
+    """What to change of a device."""
+
+    attributes: dict[str, Any] = Field(
+        default={}, description="Attributes to change; those left out stay. The type cannot change."
+    )
+    vm: int = Field(default=0, description="Id of the virtual machine to move the device to.")
+    order: int | None = Field(
+        None,
+        ge=0,
+        le=_LARGEST_ORDER,
+        description="Place among the VM's devices; null or 0: that of the type.",
+    )
+
+
+@vm_device.method(role="VM_DEVICE_WRITE")
+async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
+    """Change a device; what is left out stays. A running virtual machine follows at its next start."""
+    given = vm_device_update.model_fields_set
+    row = read_device(ctx, id)
+    vm = vm_device_update.vm if "vm" in given else row["vm"]
+    async with AsyncExitStack() as held:
+        # Always in the order of the ids, so that two moves in opposite directions cannot wait for each other.
+        for each in sorted({row["vm"], vm}):
+            await held.enter_async_context(ctx.locks.edit(("vm", each), f"VM {each} is being updated"))
+        await held.enter_async_context(ctx.locks.edit("devices", "Another device is being made"))
+        steps = await held.enter_async_context(undo())
+        stored = next((each for each in placed(ctx.vms.all_devices()) if each.id == id), None)
+        if stored is None or stored.vm != row["vm"]:
+            read_device(ctx, id)
+            raise CallError(
+                f"device {id} was changed by somebody else at this moment; try again", errno.EBUSY
+            )
+        await _check_move(ctx, stored, vm)
+        device = _merged(stored.device, vm_device_update.attributes)
+        others = [each for each in placed(ctx.vms.all_devices()) if each.id != id]
+        ready = await _prepared(ctx, steps, vm, device, others, old=stored.device)
+        order = vm_device_update.order or None if "order" in given else stored.order
+        orders = _make_room(others, vm, order) if order != stored.order or vm != stored.vm else {}
+        await ctx.vms.write(ctx.vms.update_device(id, vm, order, ready.entry(), orders))
+    if vm != row["vm"]:
+        events.vm_changed(ctx, "changed", row["vm"])
+    _tell(ctx, "changed", id, vm)
+    return shown(ctx, read_device(ctx, id), "VM_DEVICE_WRITE")
+
+
+async def _check_move(ctx: Ctx, stored: Placed, vm: int) -> None:
+    """A device goes to another VM only when neither of the two is active."""
+    target = await settled(ctx, vm)
+    if vm == stored.vm:
+        return
+    for each in (find(ctx, stored.vm), target):
+        if ctx.states.get(each.uuid).active:
+            text = f"device {stored.id} cannot be moved while {each} is active; stop it first"
+            raise ValidationErrors([Problem("vm_device_update.vm", text, errno.EBUSY)])
+
+
+def _merged(old: Device, changes: dict[str, Any]) -> Device:
+    """The stored attributes with the changes, checked as a whole."""
+    stored = old.entry()
+    kind = TYPES[stored["dtype"]]  # type: ignore[index]
+    if changes.get("dtype", stored["dtype"]) != stored["dtype"]:
+        text = f"a device cannot change its type, which is {stored['dtype']}; delete it and make another"
+        raise ValidationErrors([Problem("attributes.dtype", text)])
+    # A secret that the client was never shown comes back as its placeholder.
+    kept = {key for key in SECRET_KEYS & changes.keys() if changes[key] == PLACEHOLDER}
+    merged = {**stored, **{key: value for key, value in changes.items() if key not in kept}}
+    try:
+        return kind.model_validate(merged)
+    except ValidationError as error:
+        prefix = "vm_device_update.attributes"
+        raise ValidationErrors(
+            Problem(f"{prefix}.{attribute}" if attribute else prefix, message)
+            for attribute, message, _ in problems_of(error)
+        ) from None
+
+
+class DeviceDeleteOptions(Model):
+    """What goes with the device."""
+
+    zvol: bool = Field(False, description="Also destroy the volume of a DISK.")
+    raw_file: bool = Field(False, description="Also remove the file of a RAW disk.")
+    force: bool = Field(False, description="Go on when the storage cannot be removed.")
+
+
+@vm_device.method(role="VM_DEVICE_WRITE")
+async def delete(ctx: Ctx, id: int, options: DeviceDeleteOptions = DeviceDeleteOptions()) -> bool:
+    """Take a device from a virtual machine, which must not be active.
+
+    ``zvol`` and ``raw_file`` concern devices of the kind they name; for others they mean nothing.
+    """
+    vm = read_device(ctx, id)["vm"]
+    async with ctx.locks.edit(("vm", vm), f"VM {vm} is being updated"):
+        (stored,) = placed([ctx.vms.device(id) or read_device(ctx, id)])
+        target = await settled(ctx, stored.vm)
+        if ctx.states.get(target.uuid).active:
+            raise CallError(f"device {id} cannot be deleted while {target} is active; stop it first")
+        try:
+            await stored.device.release(ctx, zvol=options.zvol, raw_file=options.raw_file)
+        except (VolumeError, CallError) as error:
+            if not options.force and not _is_gone(error):
+                raise CallError(f"{stored.device.identity} could not be removed: {error}") from None
+        await ctx.vms.write(ctx.vms.delete_device(id))
+    events.device_removed(ctx, id)
+    events.vm_changed(ctx, "changed", vm)
+    return True
+
+
+def _is_gone(error: Exception) -> bool:
+    return isinstance(error, VolumeError) and error.kind.name == "NOT_FOUND"
+
+
+def _tell(ctx: Ctx, change: Change, id: int, vm: int) -> None:
+    events.device_changed(ctx, change, id)
+    events.vm_changed(ctx, "changed", vm)
+
+
+@vm_device.method(role="VM_DEVICE_READ")
+async def nic_attach_choices(ctx: Ctx) -> dict[str, str]:
+    """What a NIC can be attached to: bridges and interfaces of the host, and always user-mode NAT."""
+    return await attachment_labels(ctx)

@@ -1,0 +1,54 @@
+"""What happens to VMs, told to whoever subscribed to ``vm.query`` and ``vm.device.query``."""
+
+from typing import Any
+
+from vmstead.ctx import Services
+from vmstead.kernel.bus import Change, Event
+from vmstead.kernel.model import masked
+from vmstead.ports.engine import DomainState
+from vmstead.vm.entries import device_entry, vm_entry
+
+VMS = "vm.query"
+DEVICES = "vm.device.query"
+#: The role that subscribing takes.
+ROLES: dict[str, str | None] = {VMS: "VM_READ", DEVICES: "VM_DEVICE_READ"}
+
+
+def state_changed(services: Services, uuid: str, new: DomainState) -> None:
+    """A domain changed its state, whoever caused it: tell it of the VM that it belongs to, if of any."""
+    row = services.vms.by_uuid(uuid)
+    if row is not None:
+        _publish_vm(services, "changed", row, extra={"state": str(new.power)})
+
+
+def vm_changed(services: Services, change: Change, id: int) -> None:
+    """A VM was added, or something in it changed."""
+    row = services.vms.by_id(id)
+    if row is not None:
+        _publish_vm(services, change, row)
+
+
+def vm_removed(services: Services, id: int) -> None:
+    """A VM is gone."""
+    services.bus.publish(Event(VMS, "removed", id))
+
+
+def device_changed(services: Services, change: Change, id: int) -> None:
+    """A device was added or changed."""
+    row = services.vms.device(id)
+    if row is not None and services.bus.has_subscribers(DEVICES):
+        services.bus.publish(Event(DEVICES, change, id, masked(device_entry(row))))
+
+
+def device_removed(services: Services, id: int) -> None:
+    """A device is gone."""
+    services.bus.publish(Event(DEVICES, "removed", id))
+
+
+def _publish_vm(
+    services: Services, change: Change, row: dict[str, Any], extra: dict[str, object] | None = None
+) -> None:
+    if services.bus.has_subscribers(VMS):
+        entry = vm_entry(services, row, services.vms.devices_of(row["id"]))
+        # Without secrets: an event is one frame for everybody, whatever each may see.
+        services.bus.publish(Event(VMS, change, row["id"], masked(entry), extra))

@@ -1,0 +1,42 @@
+"""What a start needs to know of this host."""
+
+import errno
+from pathlib import Path
+
+from vmstead.ctx import Ctx, Services
+from vmstead.errors import CallError
+from vmstead.vm.firmware import choose
+from vmstead.vm.model import Vm
+from vmstead.vm.xml import Launch
+
+#: Where distributions put the UEFI images.
+FIRMWARE_FOLDER = Path("/usr/share/OVMF")
+
+
+def variables_file(services: Services, vm: Vm) -> Path:
+    """Where a VM's UEFI variables are kept: named after its uuid, so that renaming the VM changes nothing."""
+    return services.config.state / "nvram" / f"{vm.uuid}_VARS.fd"
+
+
+async def launch_for(ctx: Ctx, vm: Vm) -> Launch:
+    """The host's part of a domain document.
+
+    Raises:
+        CallError: the engine is not connected, or the host has no firmware for this VM.
+    """
+    info = ctx.engine.info
+    if info is None:
+        raise CallError(
+            f"{vm} cannot start: {ctx.states.disconnected_reason or 'the engine is not connected'}",
+            errno.EHOSTUNREACH,
+        )
+    firmware = None
+    if vm.bootloader == "UEFI":
+        images = await ctx.host.firmware()
+        firmware = choose(vm.bootloader_ovmf, images, secure_boot=vm.enable_secure_boot)
+        if firmware is None and info.runs_guests:
+            raise CallError(
+                f"{vm} cannot start: there is no UEFI image for {vm.bootloader_ovmf} in {FIRMWARE_FOLDER}; "
+                "install the package ovmf, or use the bootloader UEFI_CSM"
+            )
+    return Launch(info.accelerator, firmware, FIRMWARE_FOLDER, variables_file(ctx, vm))

@@ -1,0 +1,60 @@
+"""Whether there is memory for one more VM."""
+
+import errno
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+
+from vmstead.ctx import Ctx
+from vmstead.errors import CallError
+from vmstead.vm.model import MiB, Vm
+
+#: Part of the available memory that VMs may take; the rest stays for the host's own swings.
+_SHARE = 0.9
+
+
+async def available(ctx: Ctx, *, overcommit: bool) -> int:
+    """Bytes that can still be given to VMs.
+
+    Without overcommit, what running VMs have been promised and have not touched yet counts as taken.
+    """
+    memory = await ctx.host.memory()
+    usable = int(memory.available * _SHARE)
+    if not overcommit:
+        usable -= await _outstanding(ctx) + ctx.promised_memory.total
+    return max(0, usable)
+
+
+async def _outstanding(ctx: Ctx) -> int:
+    active = ctx.states.active()
+    sizes = {row["uuid"]: int(row["memory"]) * MiB for row in ctx.vms.all() if row["uuid"] in active}
+    resident = await ctx.host.resident({uuid: pid for uuid in sizes if (pid := active[uuid].pid) is not None})
+    # Where nothing is known of the process, it may still come to want everything.
+    return sum(max(0, size - resident.get(uuid, 0)) for uuid, size in sizes.items())
+
+
+@asynccontextmanager
+async def reserved(ctx: Ctx, vm: Vm, *, overcommit: bool) -> AsyncIterator[None]:
+    """Hold the VM's memory while it starts, so that two starts cannot both be promised the last of it.
+
+    Raises:
+        CallError: ENOMEM, when there is not enough and the caller does not want to overcommit.
+    """
+    needed = (vm.min_memory or vm.memory) * MiB
+    with ExitStack() as promise:
+        async with ctx.locks.edit("memory", "Memory is being reserved for a VM"):
+            free = await available(ctx, overcommit=overcommit)
+            if needed > free and not overcommit:
+                raise CallError(
+                    f"{vm} needs {needed // MiB} MiB of memory and {free // MiB} MiB are free; "
+                    f"stop another VM, give this one less memory, or start it with overcommit{_hint(vm)}",
+                    errno.ENOMEM,
+                )
+            promise.enter_context(ctx.promised_memory.promise(vm.id, needed))
+        yield
+
+
+def _hint(vm: Vm) -> str:
+    """Some clients send bytes."""
+    if vm.memory < 2**24:
+        return ""
+    return f". Memory is counted in MiB: {vm.memory} may have been bytes, which is {vm.memory // MiB} MiB"

@@ -1,0 +1,138 @@
+"""What a VM's settings must satisfy together. Pure: values in, problems out."""
+
+import errno
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from vmstead.errors import Problem
+from vmstead.kernel.xml import el
+
+#: As many virtual processors as every supported machine type takes.
+MAXIMUM_VCPUS = 255
+#: What is read back where the client chose no image; a start resolves it to what the host has.
+DEFAULT_OVMF = "OVMF_CODE.fd"
+
+_LARGEST_CPU = 4095
+
+_NAME = re.compile(r"[A-Za-z0-9_]{1,150}")
+_NODESET = re.compile(r"\^?[0-9]+(-[0-9]+)?(,\^?[0-9]+(-[0-9]+)?)*")
+_CPUS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
+
+
+def problems(schema: str, vm: Mapping[str, Any], *, name_taken: bool) -> Iterator[Problem]:
+    """Everything that is wrong with a VM.
+
+    Args:
+        schema: the parameter's name, which error paths begin with.
+        vm: all fields, as they would be stored.
+        name_taken: another VM has the name.
+    """
+    for attribute, message, *number in _problems(vm, name_taken=name_taken):
+        yield Problem(f"{schema}.{attribute}", message, number[0] if number else errno.EINVAL)
+
+
+def _problems(vm: Mapping[str, Any], *, name_taken: bool) -> "Iterator[tuple[Any, ...]]":
+    yield from _memory(vm)
+    yield from _arguments(vm)
+    yield from _cpus(vm)
+    yield from _cpu_model(vm)
+    yield from _name(vm, name_taken=name_taken)
+    yield from _pinning(vm)
+    yield from _numa(vm)
+    yield from _firmware(vm)
+    yield from _texts(vm)
+
+
+def _memory(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
+    if vm["min_memory"] is not None and vm["min_memory"] > vm["memory"]:
+        yield "min_memory", f"{vm['min_memory']} MiB is more than memory, which is {vm['memory']} MiB"
+
+
+def _arguments(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
+    try:
+        shlex.split(vm["command_line_args"])
+    except ValueError as error:
+        yield "command_line_args", f"cannot be split into arguments: {error}"
+
+
+def _cpus(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
+    total = vm["vcpus"] * vm["cores"] * vm["threads"]
+    if total > MAXIMUM_VCPUS:
+        yield (
+            "vcpus",
+            f"vcpus x cores x threads is {total}; a VM has at most {MAXIMUM_VCPUS} virtual processors",
+        )
+
+
+def _cpu_model(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
+    if vm["cpu_model"] and vm["cpu_mode"] != "CUSTOM":
+        yield "cpu_model", f"has a meaning only with cpu_mode CUSTOM, which is {vm['cpu_mode']}"
+
+
+def _name(vm: Mapping[str, Any], *, name_taken: bool) -> "Iterator[tuple[Any, ...]]":
+    if name_taken:
+        yield "name", f"a VM named {vm['name']} exists already", errno.EEXIST
+    elif not _NAME.fullmatch(vm["name"]):
+        yield "name", "only letters, digits and underscores are possible, and no more than 150 of them"
+
+
+def _pinning(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
+    try:
+        cpus = numbers(vm["cpuset"] or "")
+    except ValueError as error:
+        yield "cpuset", str(error)
+        return
+    if vm["pin_vcpus"]:
+        total = vm["vcpus"] * vm["cores"] * vm["threads"]
+        if not cpus:
+            yield "cpuset", "is required with pin_vcpus: as many processors as the VM has, such as 0-3"
+        elif len(cpus) != total:
+            yield (
+                "pin_vcpus",
+                f"cpuset names {len(cpus)} processors, the VM has {total}; they must be as many",
+            )
+
+
+def _numa(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
+    if vm["nodeset"] and not _NODESET.fullmatch(vm["nodeset"]):
+        yield "nodeset", f"{vm['nodeset']!r} is no list of NUMA nodes such as 0-1,3"
+
+
+def _firmware(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
+    if vm["machine_type"] and not vm["arch_type"]:
+        yield "arch_type", "is required when machine_type is set, such as x86_64"
+    if not vm["enable_secure_boot"]:
+        return
+    if vm["bootloader"] != "UEFI":
+        yield "enable_secure_boot", "needs the bootloader UEFI"
+    if vm["machine_type"] and "q35" not in vm["machine_type"]:
+        yield "machine_type", f"secure boot needs a q35 machine, which {vm['machine_type']} is not"
+
+
+def _texts(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
+    for name, value in vm.items():
+        if isinstance(value, str):
+            try:
+                el("text", value)
+            except ValueError:
+                yield name, "has a control character, which a VM's definition cannot hold"
+
+
+def numbers(text: str) -> list[int]:
+    """The processors of a list such as ``0-3,8``, each once, in the order given.
+
+    Raises:
+        ValueError: it is no such list.
+    """
+    found: dict[int, None] = {}
+    for part in text.split(",") if text else ():
+        match = _CPUS.fullmatch(part.strip(" "))
+        if match is None or (match[2] is not None and int(match[1]) >= int(match[2])):
+            raise ValueError(f"{part.strip()!r} is neither a processor number nor a range such as 0-3")
+        low, high = int(match[1]), int(match[2] or match[1])
+        if high > _LARGEST_CPU:
+            raise ValueError(f"{part.strip()!r}: no host has that many processors")
+        found.update(dict.fromkeys(range(low, high + 1)))
+    return list(found)

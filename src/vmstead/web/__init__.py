@@ -1,0 +1,1 @@
+"""HTTP and WebSocket: the transport, and nothing that a use case would know of."""

@@ -1,0 +1,30 @@
+"""What the routes share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vmstead.ctx import Ctx, Services
+from vmstead.kernel.tasks import Tasks
+from vmstead.rpc.registry import Method
+from vmstead.rpc.session import Session
+from vmstead.web.ratelimit import RateLimit
+
+if TYPE_CHECKING:
+    from vmstead.web.session import WebSession
+
+
+@dataclass
+class Application:
+    """The server as its routes see it."""
+
+    services: Services
+    methods: Mapping[str, Method]
+    server_uid: int
+    rate_limit: RateLimit
+    tasks: Tasks = field(default_factory=Tasks)
+    sessions: "set[WebSession]" = field(default_factory=set)
+
+    def context(self, session: Session) -> Ctx:
+        """The context of a call on that connection."""
+        return Ctx(**vars(self.services), session=session)

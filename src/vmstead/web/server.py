@@ -1,0 +1,146 @@
+"""The routes, and the sockets they are served on."""
+
+import asyncio
+import os
+import socket
+import ssl
+import stat
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from vmstead.config import Address
+from vmstead.rpc.caller import Origin
+from vmstead.system.accounts import by_unix_peer
+from vmstead.web.application import Application
+from vmstead.web.console import serve_console
+from vmstead.web.peer import peer_credentials
+from vmstead.web.session import WebSession
+
+#: Bytes of a message beyond which the connection is closed before the message is complete. What the API takes
+#: is less; the difference lets a too long message be answered with a reason.
+_MESSAGE_LIMIT = 4 * 1024 * 1024
+#: Seconds that a client has for the request line and headers, and an idle HTTP connection stays open.
+_KEEPALIVE = 75.0
+
+
+class WebServer:
+    """Serves an application on any number of sockets."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._runner: web.AppRunner | None = None
+
+    async def open(self) -> None:
+        """Prepare the routes."""
+        app = web.Application()
+        app.router.add_get("/api/current", self._api)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/_shell", self._shell)
+        app.router.add_get("/websocket/shell", self._shell)
+        # Signals are the business of who runs the server, and one log line a request is nobody's.
+        self._runner = web.AppRunner(
+            app, handle_signals=False, access_log=None, keepalive_timeout=_KEEPALIVE, shutdown_timeout=5
+        )
+        await self._runner.setup()
+
+    async def listen_unix(self, path: Path, mode: int = 0o666) -> None:
+        """Accept connections on a unix socket; who connects is told by the kernel, so anybody may.
+
+        Raises:
+            OSError: another server is listening there, or the path cannot be made.
+        """
+        assert self._runner is not None
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _remove_stale(path)
+        await web.UnixSite(self._runner, str(path)).start()
+        await asyncio.to_thread(path.chmod, mode)
+
+    async def listen_tcp(self, address: Address, tls: ssl.SSLContext | None = None) -> Address:
+        """Accept connections on a TCP port; port 0 takes a free one. Returns the address with the port."""
+        assert self._runner is not None
+        site = web.TCPSite(self._runner, address.host, address.port, ssl_context=tls)
+        await site.start()
+        port: int = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr] # noqa: SLF001
+        return Address(address.host, port)
+
+    async def close(self) -> None:
+        """Stop accepting, and end every connection."""
+        for session in tuple(self._application.sessions):
+            await session.close(1001, "the server is stopping")
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    # --- routes -----------------------------------------------------------------------------------
+
+    async def _api(self, request: web.Request) -> web.StreamResponse:
+        async def serve(ws: web.WebSocketResponse, origin: Origin) -> None:
+            session = WebSession(self._application, ws, origin)
+            if origin.is_unix:
+                caller = by_unix_peer(self._application.services, origin, self._application.server_uid)
+                if caller is not None:
+                    session.login(caller)
+            self._application.sessions.add(session)
+            try:
+                await session.run(lambda: request.transport.abort() if request.transport else None)
+            finally:
+                self._application.sessions.discard(session)
+
+        return await self._upgrade(request, serve)
+
+    async def _shell(self, request: web.Request) -> web.StreamResponse:
+        async def serve(ws: web.WebSocketResponse, origin: Origin) -> None:
+            await serve_console(self._application, ws, origin)
+
+        return await self._upgrade(request, serve)
+
+    async def _upgrade(
+        self, request: web.Request, serve: Callable[[web.WebSocketResponse, Origin], Awaitable[None]]
+    ) -> web.StreamResponse:
+        ws = web.WebSocketResponse(compress=False, max_msg_size=_MESSAGE_LIMIT)
+        if not ws.can_prepare(request):
+            return web.Response(status=400, text="This address speaks WebSocket.\n")
+        await ws.prepare(request)
+        await serve(ws, _origin(request))
+        return ws
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        """For scripts: 200 when calls are answered and guests can be handled."""
+        reason = self._application.services.states.disconnected_reason
+        body = {"status": "ok"} if reason is None else {"status": "engine not connected", "reason": reason}
+        return web.Response(
+            status=200 if reason is None else 503,
+            body=msgspec.json.encode(body) + b"\n",
+            content_type="application/json",
+        )
+
+
+def _origin(request: web.Request) -> Origin:
+    """Who is at the other end."""
+    transport = request.transport
+    assert transport is not None
+    connection: socket.socket = transport.get_extra_info("socket")
+    if connection.family == socket.AF_UNIX:
+        pid, uid, gid = peer_credentials(connection)
+        return Origin(pid=pid, uid=uid, gid=gid)
+    address, port, *_ = transport.get_extra_info("peername")
+    return Origin(address=address, port=port, is_tls=transport.get_extra_info("sslcontext") is not None)
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the socket of a server that is gone. Raises OSError when one is still there."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(found.st_mode):
+        raise FileExistsError(17, "something that is no socket is in the way", str(path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            os.unlink(path)
+            return
+    raise OSError(98, "another server is listening there already", str(path))

@@ -1,0 +1,197 @@
+"""One client's WebSocket: frames in, calls out of them, answers and events back."""
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from vmstead.errors import CallError
+from vmstead.kernel.bus import Event
+from vmstead.rpc import protocol
+from vmstead.rpc.caller import Caller, Origin
+from vmstead.rpc.dispatch import answer
+from vmstead.rpc.protocol import Rejected
+from vmstead.rpc.session import SessionOptions
+from vmstead.web.application import Application
+from vmstead.web.turns import Turns
+
+log = structlog.get_logger()
+
+#: Characters of a frame that are taken before login, and after.
+ANONYMOUS_LIMIT = 8192
+LIMIT = 65536
+#: Characters that may wait to be sent; a client that is behind by more is cut off.
+_OUTBOX_LIMIT = 16 * 1024 * 1024
+#: Calls of one connection that are read but not answered yet, waiting jobs included.
+_UNANSWERED = 10_000
+
+
+class WebSession:
+    """A JSON-RPC connection. See ``rpc.session.Session`` for what methods use of it."""
+
+    def __init__(self, application: Application, socket: web.WebSocketResponse, origin: Origin) -> None:
+        self._application = application
+        self._socket = socket
+        self._origin = origin
+        self._id = str(uuid.uuid4())
+        self._caller: Caller | None = None
+        self._options = SessionOptions()
+        self._turns = Turns()
+        self._subscriptions: dict[str, str] = {}
+        self._unsubscribes: dict[str, Callable[[], None]] = {}
+        self._outbox: deque[str] = deque()
+        self._outbox_size = 0
+        self._wake = asyncio.Event()
+        self._calls = 0
+        self._abort: Callable[[], None] | None = None
+
+    # --- what methods use -------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def origin(self) -> Origin:
+        return self._origin
+
+    @property
+    def options(self) -> SessionOptions:
+        return self._options
+
+    @property
+    def caller(self) -> Caller | None:
+        return self._caller
+
+    def login(self, caller: Caller) -> None:
+        self._caller = caller
+        # On the unix socket every command logs in by itself; that is nothing to tell of.
+        tell = log.debug if caller.credential == "UNIX_SOCKET" else log.info
+        tell("login", user=caller.username, credential=caller.credential, origin=str(self._origin))
+
+    def logout(self) -> None:
+        self._caller = None
+
+    def subscribe(self, collection: str) -> str:
+        subscription = str(uuid.uuid4())
+        self._subscriptions[subscription] = collection
+        if collection not in self._unsubscribes:
+            self._unsubscribes[collection] = self._application.services.bus.subscribe(
+                collection, self._on_event
+            )
+        return subscription
+
+    def unsubscribe(self, subscription: str) -> None:
+        collection = self._subscriptions.pop(subscription, None)
+        if collection is not None and collection not in self._subscriptions.values():
+            self._unsubscribes.pop(collection)()
+
+    # --- the connection ---------------------------------------------------------------------------
+
+    async def run(self, abort: Callable[[], None]) -> None:
+        """Serve the client until it goes. ``abort`` drops the connection without a word."""
+        self._abort = abort
+        writer = asyncio.get_running_loop().create_task(self._write())
+        try:
+            await self._read()
+        finally:
+            for unsubscribe in self._unsubscribes.values():
+                unsubscribe()
+            self._unsubscribes.clear()
+            self._application.services.tokens.end_session(self._id)
+            writer.cancel()
+
+    async def close(self, code: int, reason: str) -> None:
+        """End the connection, saying why."""
+        await self._socket.close(code=code, message=reason.encode())
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            if message.type is not WSMsgType.TEXT:
+                kind = message.type.name
+                await self.close(WSCloseCode.UNSUPPORTED_DATA, f"Invalid websocket message type: {kind}")
+                return
+            text: str = message.data
+            if self._caller is None and len(text) > ANONYMOUS_LIMIT:
+                reason = "Anonymous connection max message length is 8 kB"
+                await self.close(WSCloseCode.INVALID_TEXT, reason)
+                return
+            if len(text) > LIMIT:
+                await self.close(WSCloseCode.MESSAGE_TOO_BIG, "Max message length is 64 kB")
+                return
+            self._receive(text)
+
+    def _receive(self, text: str) -> None:
+        """Begin to carry out a frame. Calls run side by side and may be answered in any order."""
+        try:
+            call = protocol.decode(text)
+        except Rejected as rejected:
+            if rejected.frame is not None:
+                self._send(rejected.frame)
+            return
+        if self._calls >= _UNANSWERED:
+            self._cut_off("too many unanswered calls")
+            return
+        self._calls += 1
+        # The call goes on when the client does not wait for it: what is half done helps nobody.
+        self._application.tasks.start(self._answer(call), name=f"call {call.method}")
+
+    async def _answer(self, call: protocol.Call) -> None:
+        try:
+            limited = self._limited(call)
+            context = self._application.context(self)
+            frame = limited or await answer(context, self._application.methods, call, self._turns.turn())
+            if frame is not None:
+                self._send(frame)
+        finally:
+            self._calls -= 1
+
+    def _limited(self, call: protocol.Call) -> str | None:
+        """The answer to somebody who calls too often without logging in; None for everybody else."""
+        method = self._application.methods.get(call.method)
+        if self._caller is not None or self._origin.is_unix or method is None:
+            return None
+        if not (method.is_public and method.is_rate_limited):
+            return None
+        try:
+            self._application.rate_limit.check(call.method, self._origin.address)
+        except CallError as error:
+            return protocol.encode_error(call.id, error)
+        return None
+
+    def _on_event(self, event: Event) -> None:
+        if self._caller is not None and (event.audience is None or event.audience(self._caller)):
+            self._send(event.frame)
+
+    def _send(self, frame: str) -> None:
+        """Put a frame into the outbox. Never waits; who does not read is cut off."""
+        if self._socket.closed:
+            return
+        self._outbox.append(frame)
+        self._outbox_size += len(frame)
+        if self._outbox_size > _OUTBOX_LIMIT:
+            self._cut_off("the client does not read what it asked for")
+        self._wake.set()
+
+    def _cut_off(self, reason: str) -> None:
+        log.warning("connection cut off", origin=str(self._origin), reason=reason)
+        self._outbox.clear()
+        self._outbox_size = 0
+        if self._abort is not None:
+            self._abort()
+
+    async def _write(self) -> None:
+        """Send what is in the outbox, one frame after the other."""
+        while True:
+            while self._outbox:
+                frame = self._outbox.popleft()
+                self._outbox_size -= len(frame)
+                try:
+                    await self._socket.send_str(frame)
+                except ConnectionError:
+                    return  # the reader notices too, and ends the session
+            self._wake.clear()
+            await self._wake.wait()

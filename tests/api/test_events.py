@@ -1,0 +1,158 @@
+"""What subscribers of ``vm.query`` and ``vm.device.query`` get to see."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.harness import Host, server, settle
+
+
+async def make(host: Host, name: str = "a") -> dict[str, Any]:
+    vm: dict[str, Any] = await host.api.call("vm.create", {"name": name, "memory": 64})
+    return vm
+
+
+def of(host: Host, collection: str) -> list[dict[str, Any]]:
+    return [event for event in host.api.events if event["collection"] == collection]
+
+
+async def test_every_change_of_a_vm_is_one_event_with_the_whole_entry(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await host.api.call("core.subscribe", "vm.query")
+        vm = await make(host)
+        await host.api.call("vm.update", 1, {"description": "x"})
+        await host.api.call("vm.start", 1)
+        await host.api.call("vm.suspend", 1)
+        await host.api.call("vm.resume", 1)
+        await host.api.call("vm.poweroff", 1)
+        await host.api.call("vm.delete", 1)
+        seen = [
+            (event["msg"], event.get("fields", {}).get("status", {}).get("state"), event.get("extra"))
+            for event in of(host, "vm.query")
+        ]
+        assert seen == [
+            ("added", "STOPPED", None),
+            ("changed", "STOPPED", None),
+            ("changed", "RUNNING", {"state": "RUNNING"}),
+            ("changed", "SUSPENDED", {"state": "PAUSED"}),
+            ("changed", "RUNNING", {"state": "RUNNING"}),
+            ("changed", "STOPPED", {"state": "SHUTOFF"}),
+            ("removed", None, None),
+        ]
+        assert all(event["id"] == 1 for event in of(host, "vm.query"))
+        assert of(host, "vm.query")[0]["fields"] == vm
+        assert "fields" not in of(host, "vm.query")[-1]
+
+
+async def test_a_guest_that_powers_itself_off_is_told_without_anybody_asking(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        vm = await make(host)
+        await host.api.call("vm.start", 1)
+        await host.api.call("core.subscribe", "vm.query")
+        host.engine.power_off_by_guest(vm["uuid"])
+        event = await host.api.event(lambda event: event["fields"]["status"]["state"] == "STOPPED")
+        assert event["fields"]["status"] == {"state": "STOPPED", "pid": None, "domain_state": "SHUTOFF"}
+        # On its way it was shutting down, which is running still.
+        assert [event["fields"]["status"]["state"] for event in of(host, "vm.query")] == [
+            "RUNNING",
+            "STOPPED",
+        ]
+
+
+async def test_changes_of_devices_are_told_of_the_device_and_of_its_vm(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await make(host)
+        await host.api.call("core.subscribe", "vm.query")
+        await host.api.call("core.subscribe", "vm.device.query")
+        device = await host.api.call("vm.device.create", {"vm": 1, "attributes": {"dtype": "NIC"}})
+        changed = await host.api.call("vm.device.update", 1, {"attributes": {"type": "VIRTIO"}})
+        await host.api.call("vm.device.delete", 1)
+        devices, vms = of(host, "vm.device.query"), of(host, "vm.query")
+        assert [event["msg"] for event in devices] == ["added", "changed", "removed"]
+        assert [event.get("fields") for event in devices] == [device, changed, None]
+        assert [event["msg"] for event in vms] == ["changed"] * 3
+        assert [event["fields"]["devices"] for event in vms] == [[device], [changed], []]
+
+
+async def test_deleting_a_vm_tells_of_its_devices_first(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await make(host)
+        await host.api.call("vm.device.create", {"vm": 1, "attributes": {"dtype": "NIC"}})
+        await host.api.call("core.subscribe", "*")
+        await host.api.call("vm.delete", 1)
+        assert [(event["msg"], event["collection"]) for event in host.api.events] == [
+            ("removed", "vm.device.query"),
+            ("removed", "vm.query"),
+        ]
+
+
+async def test_domains_that_are_nobodys_are_passed_over(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        vm = await make(host)
+        await host.api.call("vm.start", 1)
+        await host.api.call("core.subscribe", "vm.query")
+        host.server.services.states.changed(
+            "11111111-1111-1111-1111-111111111111", host.server.services.states.get(vm["uuid"])
+        )
+        assert await host.api.call("core.ping") == "pong"
+        assert host.api.events == []
+
+
+async def test_subscribing_twice_does_not_double_and_unsubscribing_once_does_not_end(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        first = await host.api.call("core.subscribe", "vm.query")
+        second = await host.api.call("core.subscribe", "vm.query")
+        assert first != second
+        await make(host, "a")
+        assert len(host.api.events) == 1
+        assert await host.api.call("core.unsubscribe", first) is None
+        await make(host, "b")
+        assert len(host.api.events) == 2
+        assert await host.api.call("core.unsubscribe", second) is None
+        assert await host.api.call("core.unsubscribe", second) is None
+        assert await host.api.call("core.unsubscribe", "vm.query") is None
+        await make(host, "c")
+        assert len(host.api.events) == 2
+
+
+async def test_nothing_is_sent_before_it_was_asked_for(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await make(host)
+        await host.api.call("vm.start", 1)
+        await host.api.call("vm.stop", 1, {"force": True})
+        assert host.api.events == []
+
+
+async def test_a_subscriber_that_does_not_read_is_cut_off_and_nobody_else_waits(tmp_path: Path) -> None:
+    async with (
+        server(tmp_path) as host,
+        aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(host.config.socket))) as http,
+    ):
+        async with http.ws_connect("ws://localhost/api/current") as idle:
+            await idle.send_json(
+                {"jsonrpc": "2.0", "id": 1, "method": "core.subscribe", "params": ["vm.query"]}
+            )
+            await make(host)
+            sessions = len(_sessions(host))
+            for number in range(400):
+                await host.api.call("vm.update", 1, {"description": f"{number} " + "x" * 1000})
+                host.server.services.bus.publish(_large(number))
+                if len(_sessions(host)) < sessions:
+                    break
+                await settle()
+            async with asyncio.timeout(20):
+                while len(_sessions(host)) == sessions:
+                    await settle()
+        assert await host.api.call("core.ping") == "pong"
+
+
+def _sessions(host: Host) -> list[object]:
+    return host.server.services.bus._subscribers.get("vm.query", [])  # type: ignore[return-value]
+
+
+def _large(number: int) -> Any:
+    from vmstead.kernel.bus import Event
+
+    return Event("vm.query", "changed", number, {"blob": "x" * 100_000})

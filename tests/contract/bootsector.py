@@ -1,0 +1,29 @@
+"""The smallest guest that answers: it greets and echoes on the serial port, and obeys the power button.
+
+It is one sector that a BIOS starts, so it is there within a second or two of emulation.
+"""
+
+import os
+from pathlib import Path
+
+#: What it writes when it is up.
+GREETING = b"!"
+
+_CODE = bytes.fromhex(
+    "ba0206 b80001 ef"  # mov dx, 602h; mov ax, 100h; out dx, ax     tell of the power button
+    "baf803 b021 ee"  # mov dx, 3f8h; mov al, '!'; out dx, al        greet
+    # again:
+    "ba0006 ed f6c401 750f"  # mov dx, 600h; in ax, dx; test ah, 1; jnz off       was it pressed?
+    "bafd03 ec a801 74ef"  # mov dx, 3fdh; in al, dx; test al, 1; jz again        was something typed?
+    "baf803 ec ee ebe8"  # mov dx, 3f8h; in al, dx; out dx, al; jmp again         echo it
+    # off:
+    "ba0406 b80020 ef"  # mov dx, 604h; mov ax, 2000h; out dx, ax    power off
+    "f4 ebfd"  # hlt; jmp $-1
+)
+
+
+def write_disk(path: Path) -> None:
+    """Write a disk that starts with it."""
+    path.write_bytes(_CODE.ljust(510, b"\0") + b"\x55\xaa")
+    # Less than a few cylinders, and a BIOS takes it for broken.
+    os.truncate(path, 4 * 1024 * 1024)

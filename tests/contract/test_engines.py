@@ -1,0 +1,122 @@
+"""Every engine does what the port says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import libvirt
+import pytest
+
+from tests.contract.engine import ConsoleContract, EngineContract, Machine, connected, forget, guest
+from tests.daemons import lasting_engine, needs_private_libvirtd, state_folder
+from tests.unit.vm.support import make_vm
+from vmstead.adapters.engine_choice import provider_for
+from vmstead.adapters.libvirt_engine import LibvirtEngine
+from vmstead.adapters.libvirt_engine.binding import start_event_loop
+from vmstead.adapters.linux_host import LinuxHost
+from vmstead.adapters.memory_engine import MemoryEngine
+from vmstead.config import Config
+from vmstead.kernel.clock import ManualClock, SystemClock
+from vmstead.ports.engine import EngineErrorKind, PowerState
+from vmstead.vm.xml import Launch, domain_xml
+
+
+def document(uuid: str, name: str) -> bytes:
+    """A BIOS with nothing to boot from."""
+    nowhere = Path("/nonexistent")
+    vm = make_vm(uuid=uuid, bootloader="UEFI_CSM", memory=32, ensure_display_device=False)
+    xml = domain_xml(vm, [], Launch("tcg", None, nowhere, nowhere))
+    return xml.replace(f"<name>{vm.domain_name}</name>".encode(), f"<name>{name}</name>".encode())
+
+
+class TestMemoryEngine(EngineContract, ConsoleContract):
+    @pytest.fixture
+    def machine(self) -> Machine:
+        engine = MemoryEngine(ManualClock())
+        return Machine(lambda: engine, document)
+
+    async def test_what_is_typed_is_echoed_and_what_the_guest_prints_is_read(self, machine: Machine) -> None:
+        async with guest(machine) as (engine, _, uuid):
+            console = await engine.console(uuid)
+            await console.write(b"hello\r")
+            assert await anext(aiter(console)) == b"hello\r\n"
+
+
+class LibvirtContract:
+    """What is so of every libvirt. ``machine`` comes from the other class."""
+
+    async def test_what_one_does_all_see_in_the_same_order(self, machine: Machine) -> None:
+        async with guest(machine) as (engine, first, uuid), connected(machine) as (other, second):
+            first.history, second.history = [(uuid, first.states[uuid])], [(uuid, first.states[uuid])]
+            await other.suspend(uuid)
+            await engine.resume(uuid)
+            await other.suspend(uuid)
+            await engine.destroy(uuid)
+            for listener in (first, second):
+                await listener.inactive(uuid)
+            # What the second was told of the guest by its connection is no change.
+            assert first.powers(uuid) == second.powers(uuid)
+            assert second.powers(uuid)[:4] == [
+                PowerState.RUNNING,
+                PowerState.PAUSED,
+                PowerState.RUNNING,
+                PowerState.PAUSED,
+            ]
+
+    async def test_domains_of_others_are_told_of_too(self, machine: Machine) -> None:
+        async with connected(machine) as (_, listener), connected(machine) as (other, _):
+            domain = machine.domain("theirs")
+            await other.define(domain)
+            try:
+                await other.start(domain.uuid)
+                await listener.power(domain.uuid, PowerState.RUNNING)
+            finally:
+                await forget(other, domain.uuid)
+            await listener.inactive(domain.uuid)
+
+
+def _test_driver() -> LibvirtEngine:
+    config = Config(engine="test:///default", state=Path("/nonexistent"))
+    return LibvirtEngine(provider_for(config, LinuxHost()), SystemClock())
+
+
+class TestLibvirtTestDriver(EngineContract, LibvirtContract):
+    has_consoles = False
+    # The driver says of some that they are internal errors.
+    wrong_state = frozenset({EngineErrorKind.WRONG_STATE, EngineErrorKind.FAILED})
+
+    @pytest.fixture
+    def machine(self) -> Iterator[Machine]:
+        # The driver forgets everything with its last connection.
+        start_event_loop()
+        kept = libvirt.open("test:///default")
+        yield Machine(_test_driver, document)
+        kept.close()
+
+    async def test_a_domain_that_was_there_before_is_listed(self, machine: Machine) -> None:
+        async with connected(machine) as (engine, listener):
+            assert [state.power for state in listener.states.values()] == [PowerState.RUNNING]
+            assert engine.info is not None
+            assert not engine.info.runs_guests
+
+
+@needs_private_libvirtd
+class TestPrivateLibvirtd(EngineContract, ConsoleContract, LibvirtContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def folder(cls) -> Iterator[Path]:
+        with state_folder() as folder:
+            yield folder
+
+    @pytest.fixture
+    def machine(self, folder: Path) -> Machine:
+        return Machine(lasting_engine(folder), document)
+
+    async def test_guests_have_a_user_of_their_own(self, machine: Machine) -> None:
+        async with guest(machine) as (engine, listener, uuid):
+            assert engine.info is not None
+            assert engine.info.privileged
+            assert engine.info.guest_user == "libvirt-qemu"
+            pid = listener.states[uuid].pid
+            owner = Path(f"/proc/{pid}").stat().st_uid
+            assert owner == int(Path(f"/proc/{pid}/status").read_text().split("Uid:")[1].split()[0])
+            assert owner != 0

@@ -1,0 +1,234 @@
+"""What every driver of volumes and files does: a subclass says where one is found, and inherits the tests."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from vmstead.ports.volumes import VolumeError, VolumeErrorKind, Volumes
+
+MiB = 1024 * 1024
+
+
+@dataclass
+class Storage:
+    """A driver with the pools ``tank`` and ``other``.
+
+    Attributes:
+        make_dataset: gives a pool a dataset, by its name with the pool's.
+    """
+
+    volumes: Volumes
+    make_dataset: Callable[[str], None]
+
+
+async def kind_of(action: Awaitable[object]) -> VolumeErrorKind:
+    """How an action is refused; fails the test when it is not."""
+    with pytest.raises(VolumeError) as raised:
+        await action
+    assert str(raised.value)
+    return raised.value.kind
+
+
+class VolumesContract:
+    """The tests."""
+
+    @pytest.fixture
+    def storage(self) -> Storage:
+        raise NotImplementedError
+
+    # --- volumes ------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("name", ["tank/disk0", "tank/a b", "tank/_.:-9", f"tank/{'x' * 200}"])
+    async def test_a_volume_is_made_found_listed_and_destroyed(self, storage: Storage, name: str) -> None:
+        volumes = storage.volumes
+        made = await volumes.create(name, MiB)
+        assert (made.name, made.size) == (name, MiB)
+        assert made.source.path.is_absolute()
+        assert await volumes.find(name) == made
+        assert await volumes.list() == [made]
+        await volumes.destroy(name)
+        assert await volumes.list() == []
+        assert await kind_of(volumes.find(name)) is VolumeErrorKind.NOT_FOUND
+        assert await kind_of(volumes.destroy(name)) is VolumeErrorKind.NOT_FOUND
+
+    async def test_volumes_of_all_pools_are_listed_by_name(self, storage: Storage) -> None:
+        storage.make_dataset("tank/vms")
+        for name in ("tank/b", "other/a", "tank/vms/c", "tank/a"):
+            await storage.volumes.create(name, 512)
+        names = [volume.name for volume in await storage.volumes.list()]
+        assert names == ["other/a", "tank/a", "tank/b", "tank/vms/c"]
+
+    async def test_a_name_is_taken_once(self, storage: Storage) -> None:
+        await storage.volumes.create("tank/disk0", MiB)
+        assert await kind_of(storage.volumes.create("tank/disk0", 512)) is VolumeErrorKind.EXISTS
+        assert (await storage.volumes.find("tank/disk0")).size == MiB
+
+    async def test_of_two_that_make_the_same_at_once_one_succeeds(self, storage: Storage) -> None:
+        results = await asyncio.gather(
+            *(storage.volumes.create("tank/disk0", size * MiB) for size in range(1, 9)),
+            return_exceptions=True,
+        )
+        (made,) = [result for result in results if not isinstance(result, BaseException)]
+        errors = [result for result in results if isinstance(result, VolumeError)]
+        assert [error.kind for error in errors] == [VolumeErrorKind.EXISTS] * 7
+        assert await storage.volumes.find("tank/disk0") == made
+
+    async def test_of_two_that_destroy_the_same_at_once_one_succeeds(self, storage: Storage) -> None:
+        await storage.volumes.create("tank/disk0", MiB)
+        results = await asyncio.gather(
+            *(storage.volumes.destroy("tank/disk0") for _ in range(8)), return_exceptions=True
+        )
+        errors = [result for result in results if isinstance(result, VolumeError)]
+        assert [error.kind for error in errors] == [VolumeErrorKind.NOT_FOUND] * 7
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "",
+            "tank",
+            "tank/",
+            "/tank/x",
+            "tank//x",
+            "tank/x/",
+            "tank/.",
+            "tank/..",
+            "tank/../other/x",
+            "../x",
+            "tank/.hidden",
+            "tank/-x",
+            "tank/ x",
+            "tank/a\nb",
+            "tank/a\n",
+            "tank/a\0b",
+            "tank/a\x7f",
+            "tank/a@b",
+            "tank/a+b",
+            "tank/ä",
+            "tank/\ud800",
+            f"tank/{'x' * 201}",
+            ".volumes/x",
+        ],
+    )
+    async def test_what_is_no_name(self, storage: Storage, name: str) -> None:
+        volumes = storage.volumes
+        for action in (volumes.find(name), volumes.destroy(name), volumes.create(name, MiB)):
+            assert await kind_of(action) is VolumeErrorKind.BAD_NAME
+        assert await volumes.list() == []
+
+    @pytest.mark.parametrize("name", ["nowhere/x", "tank/nowhere/x", "nowhere/tank/x"])
+    async def test_what_is_missing_above_a_volume_is_told(self, storage: Storage, name: str) -> None:
+        volumes = storage.volumes
+        for action in (volumes.find(name), volumes.destroy(name), volumes.create(name, MiB)):
+            assert await kind_of(action) is VolumeErrorKind.NOT_FOUND
+        assert await volumes.list() == []
+
+    async def test_volumes_lie_in_datasets(self, storage: Storage) -> None:
+        storage.make_dataset("tank/vms")
+        storage.make_dataset("tank/vms/web servers")
+        made = await storage.volumes.create("tank/vms/web servers/disk 0", MiB)
+        assert await storage.volumes.list() == [made]
+        # A dataset is no volume, and a volume is no dataset.
+        assert await kind_of(storage.volumes.find("tank/vms")) is VolumeErrorKind.NOT_FOUND
+        assert await kind_of(storage.volumes.find("tank/vms/web servers/disk 0/x")) is (
+            VolumeErrorKind.NOT_FOUND
+        )
+
+    @pytest.mark.parametrize("size", [2**63, 2**80])
+    async def test_what_no_storage_holds_leaves_nothing_behind(self, storage: Storage, size: int) -> None:
+        assert await kind_of(storage.volumes.create("tank/huge", size)) is VolumeErrorKind.NO_SPACE
+        assert await storage.volumes.list() == []
+        assert await kind_of(storage.volumes.create_file("/mnt/tank/huge", size)) is VolumeErrorKind.NO_SPACE
+        assert await storage.volumes.file_size("/mnt/tank/huge") is None
+
+    # --- files --------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("name", ["disk.img", "with blank.img", "ünïcödé", "-rf", ".hidden", "a;b'\""])
+    async def test_a_file_is_made_measured_and_removed(self, storage: Storage, name: str) -> None:
+        volumes, path = storage.volumes, f"/mnt/tank/{name}"
+        assert await volumes.file_size(path) is None
+        await volumes.create_file(path, MiB)
+        assert await volumes.file_size(path) == MiB
+        assert (await volumes.locate(path)).stat().st_size == MiB
+        await volumes.remove_file(path)
+        assert await volumes.file_size(path) is None
+        assert await kind_of(volumes.remove_file(path)) is VolumeErrorKind.NOT_FOUND
+
+    async def test_a_file_is_not_made_over_another(self, storage: Storage) -> None:
+        await storage.volumes.create_file("/mnt/tank/a", MiB)
+        assert await kind_of(storage.volumes.create_file("/mnt/tank/a", 512)) is VolumeErrorKind.EXISTS
+        assert await kind_of(storage.volumes.create_file("/mnt/tank//a", 512)) is VolumeErrorKind.EXISTS
+        assert await storage.volumes.file_size("/mnt/tank/a") == MiB
+
+    async def test_of_two_files_made_at_once_one_is(self, storage: Storage) -> None:
+        results = await asyncio.gather(
+            *(storage.volumes.create_file("/mnt/tank/a", size * MiB) for size in range(1, 9)),
+            return_exceptions=True,
+        )
+        assert results.count(None) == 1
+        assert await storage.volumes.file_size("/mnt/tank/a") == (results.index(None) + 1) * MiB
+
+    async def test_a_file_grows_and_never_shrinks(self, storage: Storage) -> None:
+        volumes, path = storage.volumes, "/mnt/tank/a"
+        assert await kind_of(volumes.resize_file(path, MiB)) is VolumeErrorKind.NOT_FOUND
+        await volumes.create_file(path, MiB)
+        await volumes.resize_file(path, 3 * MiB)
+        await volumes.resize_file(path, 3 * MiB)
+        assert await kind_of(volumes.resize_file(path, 3 * MiB - 1)) is VolumeErrorKind.FAILED
+        assert await kind_of(volumes.resize_file(path, 2**70)) is VolumeErrorKind.NO_SPACE
+        assert await volumes.file_size(path) == 3 * MiB
+
+    async def test_a_folder_is_no_file(self, storage: Storage) -> None:
+        storage.make_dataset("tank/isos")
+        for action in (
+            storage.volumes.file_size("/mnt/tank/isos"),
+            storage.volumes.remove_file("/mnt/tank/isos"),
+            storage.volumes.resize_file("/mnt/tank/isos", MiB),
+        ):
+            assert await kind_of(action) is VolumeErrorKind.FAILED
+        assert await kind_of(storage.volumes.create_file("/mnt/tank/isos", 512)) is VolumeErrorKind.EXISTS
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "",
+            "/",
+            "/mnt",
+            "/mnt/",
+            "/mnt/tank",
+            "/mnt/tank/",
+            "/mnt/tank//",
+            "/mnt/nowhere/x",
+            "/etc/passwd",
+            "relative",
+            "mnt/tank/x",
+            "/dev/zvol/tank/x",
+            "/mnt/tank/..",
+            "/mnt/tank/../x",
+            "/mnt/tank/../other/x",
+            "/mnt/tank/x/..",
+            "/mnt/tank/../../../../../../../../etc/passwd",
+            "/mnt/../etc/passwd",
+        ],
+    )
+    async def test_paths_that_lead_elsewhere(self, storage: Storage, path: str) -> None:
+        volumes = storage.volumes
+        for action in (
+            volumes.locate(path),
+            volumes.file_size(path),
+            volumes.create_file(path, 512),
+            volumes.resize_file(path, 512),
+            volumes.remove_file(path),
+        ):
+            assert await kind_of(action) is VolumeErrorKind.OUTSIDE
+
+    @pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 300])
+    async def test_what_no_file_can_be_called(self, storage: Storage, name: str) -> None:
+        path = f"/mnt/tank/{name}"
+        assert await kind_of(storage.volumes.file_size(path)) is VolumeErrorKind.BAD_NAME
+        assert await kind_of(storage.volumes.create_file(path, 512)) is VolumeErrorKind.BAD_NAME
+
+    async def test_a_folder_that_is_missing_is_told(self, storage: Storage) -> None:
+        assert await kind_of(storage.volumes.file_size("/mnt/tank/no/x")) is VolumeErrorKind.NOT_FOUND
+        assert await kind_of(storage.volumes.create_file("/mnt/tank/no/x", 512)) is VolumeErrorKind.NOT_FOUND
