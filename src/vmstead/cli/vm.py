@@ -146,10 +146,16 @@ def resume(ctx: click.Context, name: str) -> None:
 
 @vm.command()
 @click.argument("name")
+@click.option(
+    "--linger",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="When input is no terminal: go on printing for so long after its end, not until the guest is off.",
+)
 @click.pass_context
-def console(ctx: click.Context, name: str) -> None:
+def console(ctx: click.Context, name: str, linger: float | None) -> None:
     """Sit at a virtual machine's serial console. Ctrl-] leaves it."""
     from vmstead.cli.console import run_console
 
     uri, credentials, verify_tls = ctx.obj
-    sys.exit(run_console(uri, name, credentials, verify_tls=verify_tls))
+    sys.exit(run_console(uri, name, credentials, verify_tls=verify_tls, linger=linger))
