@@ -1,5 +1,6 @@
 """The subcommands of ``vmstead`` as a person runs them."""
 
+import json
 import re
 from pathlib import Path
 
@@ -127,3 +128,21 @@ async def test_doctor_says_what_is_there_and_what_is_missing(tmp_path: Path) -> 
     assert result.status == 1
     assert "MISSING qemu      qemu-system-x86_64 is not installed" in result.stdout
     assert "mend: apt-get install qemu-system-x86" in result.stdout
+
+
+async def test_doctor_and_the_log_point_out_displays_that_anybody_may_use(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    uri = f"ws+unix://{state}.sock"
+    async with serving(state) as server:
+        assert (await midclt(uri, "call", "vm.create", '{"name": "a", "memory": 64}')).status == 0
+        for kind, bind in (("SPICE", "127.0.0.1"), ("VNC", "0.0.0.0")):
+            attributes = {"dtype": "DISPLAY", "type": kind, "bind": bind}
+            device = json.dumps({"vm": 1, "attributes": attributes})
+            assert (await midclt(uri, "call", "vm.device.create", device)).status == 0
+        assert (await midclt(uri, "call", "vm.start", "1")).status == 0
+        where = ["--state", str(state), "--socket", f"{state}.sock", "--engine", "memory"]
+        result = await vmstead("doctor", *where)
+        assert "note    display   VM 1: the VNC display at 0.0.0.0:590" in result.stdout
+        assert "the SPICE display" not in result.stdout
+        assert await server.end() == 0
+    assert "the VNC display at 0.0.0.0" in "".join(server.stderr)

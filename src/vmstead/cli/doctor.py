@@ -2,12 +2,28 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import click
 
 from vmstead.cli.options import read_settings, settings_options
+from vmstead.config import Config
 
 _COLOURS = {"ok": "green", "note": "yellow", "MISSING": "red"}
+
+
+def _open_displays(config: Config) -> list[str]:
+    """What the running server, if there is one that answers this user, says of displays without a password."""
+    from vmstead.client import Client, ClientError
+    from vmstead.devices.display import Display
+
+    try:
+        with Client(f"ws+unix://{config.socket}", timeout=10) as client:
+            rows: Any = client.call("vm.device.query", [["attributes.dtype", "=", "DISPLAY"]])
+    except ClientError:
+        return []
+    displays = ((row["vm"], Display.model_validate(row["attributes"])) for row in rows)
+    return [f"VM {vm}: {display.caution}" for vm, display in displays if display.caution]
 
 
 @click.command()
@@ -28,6 +44,8 @@ def doctor(config_file: Path | None, **given: object) -> None:
             if finding.mend is not None:
                 click.echo(f"{'':18}mend: {finding.mend}")
             can_run = can_run and finding.verdict is not Verdict.MISSING
+        for caution in _open_displays(config):
+            click.echo(f"{click.style(f'{Verdict.POOR.value:<8}', fg='yellow')}{'display':<10}{caution}")
         return can_run
 
     if asyncio.run(report()):

@@ -140,6 +140,11 @@ class Device(Model):
         return False
 
     @property
+    def caution(self) -> str | None:
+        """What the host's operator should know of the device while its VM runs."""
+        return None
+
+    @property
     def identity(self) -> str:
         """What the device is to a person: a path, an interface, an address."""
         return ""

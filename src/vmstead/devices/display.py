@@ -120,6 +120,12 @@ class Display(Device):
             yield video_xml("qxl" if is_spice else "vga", self.resolution)
 
     @property
+    def caution(self) -> str | None:
+        if self.password or ipaddress.ip_address(self.bind).is_loopback:
+            return None
+        return f"the {self.type} display at {self.identity} has no password: whoever reaches it may use it"
+
+    @property
     def identity(self) -> str:
         return f"{self.bind}:{self.port}"
 

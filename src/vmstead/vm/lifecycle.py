@@ -17,6 +17,8 @@ No action reports its own success as an event: that comes from the engine, so a 
 import asyncio
 from collections.abc import Callable
 
+import structlog
+
 from vmstead.ctx import Ctx
 from vmstead.errors import CallError
 from vmstead.kernel.model import Field, Model
@@ -30,6 +32,7 @@ from vmstead.vm.launch import launch_for, variables_file
 from vmstead.vm.model import Vm
 from vmstead.vm.xml import domain_xml
 
+log = structlog.get_logger()
 vm = Namespace("vm")
 
 _POSSIBLE = {
@@ -105,6 +108,8 @@ async def _start(ctx: Ctx, target: Vm) -> None:
                 await started.within(_CONFIRMATION)
             except TimeoutError:
                 raise CallError(f"{target} was started, but the engine did not confirm it") from None
+    for caution in filter(None, (device.caution for device in devices)):
+        log.warning("a started VM needs attention", vm=target.id, name=target.name, reason=caution)
 
 
 async def _destroy_if_active(ctx: Ctx, target: Vm) -> None:
