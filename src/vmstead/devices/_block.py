@@ -84,7 +84,9 @@ def same_path(path: str | None, siblings: Sequence[Placed]) -> Iterator[Problem]
     for sibling in siblings:
         other = getattr(sibling.device, "path", None)
         if path and other and _spelt_alike(other) == _spelt_alike(path):
-            yield problem("path", f"{path} is attached to this VM already, as device {sibling.id}")
+            # A device that is made by the same call has no id yet.
+            which = f"device {sibling.id}" if sibling.id > 0 else "another new device"
+            yield problem("path", f"{path} is attached to this VM already, as {which}")
             return
 
 

@@ -201,12 +201,11 @@ class VmStore:
 
     async def write(self, *changes: Callable[[Connection], object]) -> object:
         """Carry out writes in one transaction; returns what the first of them returned."""
+        return (await self.write_all(changes))[0]
 
-        def all_of_them(connection: Connection) -> object:
-            results = [change(connection) for change in changes]
-            return results[0]
-
-        return await self._database.write(all_of_them)
+    async def write_all(self, changes: Iterable[Callable[[Connection], object]]) -> list[object]:
+        """Carry out writes in one transaction; returns what each of them returned."""
+        return await self._database.write(lambda connection: [change(connection) for change in changes])
 
 
 def _set_orders(connection: Connection, orders: Mapping[int, int]) -> None:

@@ -3,6 +3,7 @@
 import errno
 import uuid as uuids
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import structlog
@@ -10,6 +11,7 @@ import structlog
 from vmstead.ctx import Ctx
 from vmstead.errors import CallError, Problem, ValidationErrors, raise_if
 from vmstead.kernel.model import Field, Model, sent
+from vmstead.kernel.undo import undo
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind
 from vmstead.query import Query
 from vmstead.rpc.registry import Namespace, parse_query
@@ -19,7 +21,8 @@ from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import Entry, placed, read_vm, settled, shown, vm_entries
 from vmstead.vm.firmware import choose
 from vmstead.vm.lifecycle import power_off, remove_domain
-from vmstead.vm.model import Vm, VmCreate, VmUpdate
+from vmstead.vm.model import Vm, VmCreate, VmFields
+from vmstead.vm.reconcile import InlineDevice, Reconciliation, reconcile
 
 vm = Namespace("vm")
 
@@ -49,7 +52,7 @@ async def create(ctx: Ctx, vm_create: VmCreate) -> Entry:
     values = vm_create.model_dump()
     values["uuid"] = values["uuid"] or str(uuids.uuid4())
     values["bootloader_ovmf"] = values["bootloader_ovmf"] or rules.DEFAULT_OVMF
-    raise_if(await _problems(ctx, "vm_create", values))
+    raise_if(await field_problems(ctx, "vm_create", values))
     try:
         id = await ctx.vms.write(ctx.vms.insert(values))
     except IntegrityError as error:
@@ -59,21 +62,44 @@ async def create(ctx: Ctx, vm_create: VmCreate) -> Entry:
     return await read_vm(ctx, id)
 
 
+class VmUpdate(VmFields):  # type: ignore[valid-type, misc]
+    """What to change of a virtual machine."""
+
+    devices: list[InlineDevice] | None = Field(None, description="All its devices; left out, they stay.")
+
+
 @vm.method(role="VM_WRITE")
-async def update(ctx: Ctx, id: int, vm_update: VmUpdate) -> Entry:  # type: ignore[valid-type]
+async def update(ctx: Ctx, id: int, vm_update: VmUpdate) -> Entry:
     """Change a virtual machine; what is left out stays. A running one follows at its next start.
 
     Name, uuid and firmware are bound to the running domain and can be changed only while it is stopped.
+    ``devices``, if given, are all the devices that it shall have: one that is missing is removed (what lies
+    behind it stays), one with an id is changed, one without is made. Either everything happens or nothing.
     """
-    async with ctx.locks.edit(("vm", id), f"VM {id} is being updated"):
+    given = sent(vm_update)
+    devices = getattr(vm_update, "devices", None)
+    given.pop("devices", None)
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(ctx.locks.edit(("vm", id), f"VM {id} is being updated"))
+        if devices is not None:
+            await held.enter_async_context(ctx.locks.edit("devices", "Another device is being made"))
+        steps = await held.enter_async_context(undo())
         old = await settled(ctx, id)
-        changes = _changes(old, sent(vm_update))
+        changes = _changes(old, given)
         merged = {**vars(old), **changes}
-        raise_if([*await _problems(ctx, "vm_update", merged, old), *_frozen(ctx, old, changes)])
+        raise_if([*await field_problems(ctx, "vm_update", merged, old), *_frozen(ctx, old, changes)])
+        found = Reconciliation() if devices is None else await reconcile(ctx, steps, old, devices)
         try:
-            await ctx.vms.write(ctx.vms.update(id, changes))
+            results = await ctx.vms.write_all([ctx.vms.update(id, changes), *found.writes(ctx)])
         except IntegrityError as error:
             raise _name_or_uuid_taken("vm_update", error) from None
+    for device in found.removed:
+        events.device_removed(ctx, device.id)
+    for device in found.updated:
+        events.device_changed(ctx, "changed", device.id)
+    for number in results[len(results) - len(found.created) :]:
+        assert isinstance(number, int)
+        events.device_changed(ctx, "added", number)
     events.vm_changed(ctx, "changed", id)
     return shown(ctx, await read_vm(ctx, id), "VM_WRITE")
 
@@ -97,7 +123,10 @@ def _frozen(ctx: Ctx, vm: Vm, changes: Mapping[str, Any]) -> list[Problem]:
     return [Problem(f"vm_update.{name}", text, errno.EBUSY) for name in _FROZEN if name in changes]
 
 
-async def _problems(ctx: Ctx, schema: str, values: Mapping[str, Any], old: Vm | None = None) -> list[Problem]:
+async def field_problems(
+    ctx: Ctx, schema: str, values: Mapping[str, Any], old: Vm | None = None
+) -> list[Problem]:
+    """What is wrong with the fields of a VM as it is to be, by its rules and by what this host has."""
     owner = ctx.vms.id_of_name(values["name"])
     taken = owner is not None and (old is None or owner != old.id)
     found = list(rules.problems(schema, values, name_taken=taken))

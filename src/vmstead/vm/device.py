@@ -5,25 +5,22 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
-from pydantic import ValidationError
-
 from vmstead.ctx import Ctx
-from vmstead.devices import TYPES, Attributes, Device, Placed
+from vmstead.devices import Attributes, Placed
 from vmstead.devices.nic import attachment_labels
-from vmstead.errors import CallError, Problem, ValidationErrors, raise_if
+from vmstead.errors import CallError, Problem, ValidationErrors
 from vmstead.kernel.bus import Change
-from vmstead.kernel.model import PLACEHOLDER, SECRET_KEYS, Field, Model
+from vmstead.kernel.model import Field, Model
 from vmstead.kernel.undo import undo
 from vmstead.ports.volumes import VolumeError
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, parse_query, problems_of
+from vmstead.rpc.registry import Namespace, parse_query
 from vmstead.vm import events
+from vmstead.vm.device_changes import changed, prepared
 from vmstead.vm.entries import Entry, device_entry, find, in_boot_order, placed, read_device, settled, shown
+from vmstead.vm.reconcile import LARGEST_ORDER
 
 vm_device = Namespace("vm.device")
-
-#: The largest order; SQLite and every JSON client hold it.
-_LARGEST_ORDER = 2**31 - 1
 
 
 @vm_device.query(role="VM_DEVICE_READ")
@@ -49,7 +46,7 @@ class DeviceCreate(Model):
     order: int | None = Field(
         None,
         ge=0,
-        le=_LARGEST_ORDER,
+        le=LARGEST_ORDER,
         description="Place among the VM's devices; null or 0: that of the type.",
     )
 
@@ -69,26 +66,12 @@ async def create(ctx: Ctx, vm_device_create: DeviceCreate) -> Entry:
     ):
         find(ctx, vm)
         others = placed(ctx.vms.all_devices())
-        ready = await _prepared(ctx, steps, vm, device, others, old=None)
+        ready = await prepared(ctx, steps, vm, device, others, old=None)
         orders = _make_room(others, vm, order)
         id = await ctx.vms.write(ctx.vms.insert_device(vm, order or None, ready.entry(), orders))
     assert isinstance(id, int)
     _tell(ctx, "added", id, vm)
     return shown(ctx, read_device(ctx, id), "VM_DEVICE_WRITE")
-
-
-async def _prepared(
-    ctx: Ctx, steps: AsyncExitStack, vm: int, device: Device, others: Sequence[Placed], old: Device | None
-) -> Device:
-    """The device filled in, checked and with its storage made."""
-    siblings = [other for other in others if other.vm == vm]
-    device = await device.complete(ctx, others, old)
-    problems = [*device.check(siblings, old)]
-    if not problems:
-        problems = await device.examine(ctx, others, old)
-    raise_if(problems)
-    ready: Device = await device.provision(ctx, steps, old)
-    return ready
 
 
 def _make_room(others: Sequence[Placed], vm: int, order: int | None) -> dict[int, int]:
@@ -121,7 +104,7 @@ class DeviceUpdate(Model):
     order: int | None = Field(
         None,
         ge=0,
-        le=_LARGEST_ORDER,
+        le=LARGEST_ORDER,
         description="Place among the VM's devices; null or 0: that of the type.",
     )
 
@@ -145,9 +128,9 @@ async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
                 f"device {id} was changed by somebody else at this moment; try again", errno.EBUSY
             )
         await _check_move(ctx, stored, vm)
-        device = _merged(stored.device, vm_device_update.attributes)
+        device = changed(stored.device, vm_device_update.attributes, "vm_device_update.attributes")
         others = [each for each in placed(ctx.vms.all_devices()) if each.id != id]
-        ready = await _prepared(ctx, steps, vm, device, others, old=stored.device)
+        ready = await prepared(ctx, steps, vm, device, others, old=stored.device)
         order = vm_device_update.order or None if "order" in given else stored.order
         orders = _make_room(others, vm, order) if order != stored.order or vm != stored.vm else {}
         await ctx.vms.write(ctx.vms.update_device(id, vm, order, ready.entry(), orders))
@@ -166,26 +149,6 @@ async def _check_move(ctx: Ctx, stored: Placed, vm: int) -> None:
         if ctx.states.get(each.uuid).active:
             text = f"device {stored.id} cannot be moved while {each} is active; stop it first"
             raise ValidationErrors([Problem("vm_device_update.vm", text, errno.EBUSY)])
-
-
-def _merged(old: Device, changes: dict[str, Any]) -> Device:
-    """The stored attributes with the changes, checked as a whole."""
-    stored = old.entry()
-    kind = TYPES[stored["dtype"]]  # type: ignore[index]
-    if changes.get("dtype", stored["dtype"]) != stored["dtype"]:
-        text = f"a device cannot change its type, which is {stored['dtype']}; delete it and make another"
-        raise ValidationErrors([Problem("attributes.dtype", text)])
-    # A secret that the client was never shown comes back as its placeholder.
-    kept = {key for key in SECRET_KEYS & changes.keys() if changes[key] == PLACEHOLDER}
-    merged = {**stored, **{key: value for key, value in changes.items() if key not in kept}}
-    try:
-        return kind.model_validate(merged)
-    except ValidationError as error:
-        prefix = "vm_device_update.attributes"
-        raise ValidationErrors(
-            Problem(f"{prefix}.{attribute}" if attribute else prefix, message)
-            for attribute, message, _ in problems_of(error)
-        ) from None
 
 
 class DeviceDeleteOptions(Model):

@@ -72,7 +72,8 @@ class VmCreate(Model):
     command_line_args: Text = Field("", description="Extra arguments for QEMU.")
 
 
-VmUpdate = patch_of(VmCreate, "VmUpdate")
+#: The fields of a VM, all optional.
+VmFields = patch_of(VmCreate, "VmFields")
 
 
 @dataclass(frozen=True)
