@@ -45,6 +45,7 @@ async def test_it_stops_cleanly_when_told_to(tmp_path: Path, number: int) -> Non
     async with serving(state) as server:
         await call(state, "vm.create", '{"name": "a", "memory": 64}')
         assert await server.end(number) == 0
+        assert not Path(f"{state}.sock").exists()
         assert not any("Traceback" in line for line in server.stderr)
     async with serving(state):
         rows = await call(state, "vm.query")

@@ -32,6 +32,7 @@ class WebServer:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._runner: web.AppRunner | None = None
+        self._unix: list[Path] = []
 
     async def open(self) -> None:
         """Prepare the routes."""
@@ -56,6 +57,7 @@ class WebServer:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         _remove_stale(path)
         await web.UnixSite(self._runner, str(path)).start()
+        self._unix.append(path)
         await asyncio.to_thread(path.chmod, mode)
 
     async def listen_tcp(self, address: Address, tls: ssl.SSLContext | None = None) -> Address:
@@ -70,6 +72,9 @@ class WebServer:
         """Stop accepting, and end every connection."""
         for session in tuple(self._application.sessions):
             await session.close(1001, "the server is stopping")
+        for path in self._unix:
+            # Nobody else has put one there: that takes a server that does not answer.
+            path.unlink(missing_ok=True)
         if self._runner is not None:
             await self._runner.cleanup()
 
