@@ -83,6 +83,60 @@ class VolumesContract:
         errors = [result for result in results if isinstance(result, VolumeError)]
         assert [error.kind for error in errors] == [VolumeErrorKind.NOT_FOUND] * 7
 
+    # --- copies -------------------------------------------------------------------------------------
+
+    async def test_a_copy_has_the_same_bytes_and_holes_and_is_its_own(self, storage: Storage) -> None:
+        volumes = storage.volumes
+        size = 64 * MiB
+        origin = await volumes.create("tank/origin", size)
+        with origin.source.path.open("r+b") as disk:
+            disk.write(b"begin")
+            disk.seek(20 * MiB)
+            disk.write(b"middle")
+            disk.seek(size - 3)
+            disk.write(b"end")
+        copy = await volumes.duplicate("tank/origin", "tank/copy")
+        assert (copy.name, copy.size) == ("tank/copy", size)
+        assert copy.source.path.read_bytes() == origin.source.path.read_bytes()
+        assert copy.source.path.stat().st_blocks * 512 < 8 * MiB
+        with origin.source.path.open("r+b") as disk:
+            disk.write(b"other")
+        assert copy.source.path.read_bytes()[:5] == b"begin"
+        assert [volume.name for volume in await volumes.list()] == ["tank/copy", "tank/origin"]
+
+    async def test_a_copy_of_nothing_and_one_in_the_way_of_something(self, storage: Storage) -> None:
+        volumes = storage.volumes
+        for name in ("tank/origin", "tank/taken"):
+            await volumes.create(name, MiB)
+        assert await kind_of(volumes.duplicate("tank/no", "tank/copy")) is VolumeErrorKind.NOT_FOUND
+        assert await kind_of(volumes.duplicate("tank/origin", "tank/taken")) is VolumeErrorKind.EXISTS
+        assert await kind_of(volumes.duplicate("tank/origin", "tank/.x")) is VolumeErrorKind.BAD_NAME
+        assert len(await volumes.list()) == 2
+
+    async def test_a_copy_that_is_given_up_is_gone(self, storage: Storage) -> None:
+        volumes = storage.volumes
+        origin = await volumes.create("tank/origin", 256 * MiB)
+        with origin.source.path.open("r+b") as disk:
+            for _ in range(256):
+                disk.write(b"x" * MiB)
+        copying = asyncio.ensure_future(volumes.duplicate("tank/origin", "tank/copy"))
+        await asyncio.wait({copying}, timeout=0.001)
+        copying.cancel()
+        if isinstance((await asyncio.gather(copying, return_exceptions=True))[0], asyncio.CancelledError):
+            assert [volume.name for volume in await volumes.list()] == ["tank/origin"]
+
+    async def test_a_file_is_copied_too(self, storage: Storage) -> None:
+        volumes = storage.volumes
+        await volumes.create_file("/mnt/tank/a.img", MiB)
+        origin = await volumes.locate("/mnt/tank/a.img")
+        origin.write_bytes(b"something")
+        await volumes.duplicate_file("/mnt/tank/a.img", "/mnt/tank/b.img")
+        assert (await volumes.locate("/mnt/tank/b.img")).read_bytes() == b"something"
+        again = volumes.duplicate_file("/mnt/tank/a.img", "/mnt/tank/b.img")
+        assert await kind_of(again) is VolumeErrorKind.EXISTS
+        missing = volumes.duplicate_file("/mnt/tank/no.img", "/mnt/tank/c.img")
+        assert await kind_of(missing) is VolumeErrorKind.NOT_FOUND
+
     @pytest.mark.parametrize(
         "name",
         [

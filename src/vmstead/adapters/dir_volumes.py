@@ -10,9 +10,11 @@ of their own, ``<pool>/.volumes``, which does not show among the pool's files::
 import asyncio
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import stat
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +31,10 @@ _KINDS = {
     errno.EFBIG: VolumeErrorKind.NO_SPACE,
     errno.ENAMETOOLONG: VolumeErrorKind.BAD_NAME,
 }
+#: The request that makes one file share the blocks of another (ioctl_ficlone(2)).
+_FICLONE = 0x40049409
+#: Bytes after which a copy looks whether it is still wanted.
+_CHUNK = 16 * 1024 * 1024
 #: A part of a name: what ZFS allows, so that a name is good wherever it goes.
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.: -]{0,199}")
 
@@ -57,6 +63,10 @@ class DirVolumes:
     async def destroy(self, name: str) -> None:
         await _in_thread(self._destroy, name)
 
+    async def duplicate(self, name: str, target: str) -> Volume:
+        await _stoppable(self._duplicate, name, target)
+        return await self.find(target)
+
     async def locate(self, path: str) -> Path:
         return await _in_thread(self._locate, path)
 
@@ -65,6 +75,9 @@ class DirVolumes:
 
     async def create_file(self, path: str, size: int) -> None:
         await _in_thread(lambda: _make(self._locate(path), size, f"the file {path}"))
+
+    async def duplicate_file(self, path: str, target: str) -> None:
+        await _stoppable(self._duplicate_file, path, target)
 
     async def resize_file(self, path: str, size: int) -> None:
         await _in_thread(self._resize_file, path, size)
@@ -126,6 +139,12 @@ class DirVolumes:
         _make(path, size, f"the volume {name}")
         return self._find(name)
 
+    def _duplicate(self, name: str, target: str, stop: threading.Event) -> None:
+        source = self._find(name).source.path
+        path, _ = self._volume_file(target)
+        _make_folders(path.parent)
+        _copy(source, path, f"the volume {target}", stop)
+
     def _destroy(self, name: str) -> None:
         self._find(name).source.path.unlink()
 
@@ -179,6 +198,11 @@ class DirVolumes:
             raise VolumeError(VolumeErrorKind.FAILED, f"{path} is not a regular file")
         return found.st_size
 
+    def _duplicate_file(self, path: str, target: str, stop: threading.Event) -> None:
+        if self._file_size(path) is None:
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{path} does not exist")
+        _copy(self._locate(path), self._locate(target), f"the file {target}", stop)
+
     def _resize_file(self, path: str, size: int) -> None:
         found = self._file_size(path)
         if found is None:
@@ -223,9 +247,72 @@ def _make(path: Path, size: int, what: str) -> None:
         os.close(descriptor)
 
 
+def _copy(source: Path, target: Path, what: str, stop: threading.Event) -> None:
+    """Make a sparse copy that is there as a whole or not at all, sharing blocks where the file system can."""
+    with source.open("rb") as origin:
+        _make(target, os.fstat(origin.fileno()).st_size, what)
+        try:
+            with target.open("r+b") as copy:
+                try:
+                    fcntl.ioctl(copy.fileno(), _FICLONE, origin.fileno())
+                except OSError:
+                    _copy_data(origin.fileno(), copy.fileno(), stop)
+                os.fsync(copy.fileno())
+        except BaseException:
+            target.unlink()
+            raise
+
+
+def _copy_data(origin: int, copy: int, stop: threading.Event) -> None:
+    """Copy what is not a hole. Raises InterruptedError when told to stop."""
+    end = 0
+    size = os.fstat(origin).st_size
+    while end < size:
+        try:
+            begin = os.lseek(origin, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return  # nothing but a hole up to the end
+            raise
+        end = os.lseek(origin, begin, os.SEEK_HOLE)
+        while begin < end:
+            if stop.is_set():
+                raise InterruptedError(errno.EINTR, "the copy was given up")
+            count = _copy_piece(origin, copy, min(end - begin, _CHUNK), begin)
+            if count == 0:
+                return  # the file has become shorter meanwhile
+            begin += count
+
+
+def _copy_piece(origin: int, copy: int, count: int, at: int) -> int:
+    """Copy up to so many bytes in place; returns how many. The kernel does it where it can."""
+    try:
+        return os.copy_file_range(origin, copy, count, at, at)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+            raise
+        return os.pwrite(copy, os.pread(origin, count, at), at)
+
+
 def _real(path: Path, *, may_be_missing: bool = False) -> Path:
     """The path without links. Unlike ``Path.resolve``, a loop of links is an OSError as any other."""
     return Path(os.path.realpath(path, strict=not may_be_missing))
+
+
+async def _stoppable(function: Callable[..., T], *arguments: object) -> T:
+    """As ``_in_thread``, for a function that also takes an event that tells it to give up, when cancelled.
+
+    Comes back only when the thread has ended: nothing is written any more by then.
+    """
+    stop = threading.Event()
+    work = asyncio.ensure_future(_in_thread(function, *arguments, stop))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        with contextlib.suppress(VolumeError):
+            await work
+        raise
 
 
 async def _in_thread(function: Callable[..., T], *arguments: object) -> T:

@@ -81,6 +81,13 @@ class Volumes(Protocol):
     async def destroy(self, name: str) -> None:
         """Remove the volume and everything that hangs on it. NOT_FOUND when it is already gone."""
 
+    async def duplicate(self, name: str, target: str) -> Volume:
+        """Make the volume ``target`` with the bytes that ``name`` has now; fast where the storage can share them.
+
+        NOT_FOUND, EXISTS, BAD_NAME and NO_SPACE as for ``create``. A copy that fails or is cancelled is
+        removed. Of a volume that a guest writes to, the copy is what a power cut would have left.
+        """
+
     async def locate(self, path: str) -> Path:
         """The file behind an API path, following links only as long as they stay below an allowed root.
 
@@ -92,6 +99,9 @@ class Volumes(Protocol):
 
     async def create_file(self, path: str, size: int) -> None:
         """Make a sparse file of ``size`` bytes. EXISTS when something is there."""
+
+    async def duplicate_file(self, path: str, target: str) -> None:
+        """Make the file ``target`` with the bytes that ``path`` has now; as ``duplicate``."""
 
     async def resize_file(self, path: str, size: int) -> None:
         """Grow a file. FAILED when ``size`` is smaller than the file: shrinking would lose data."""
