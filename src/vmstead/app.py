@@ -34,7 +34,7 @@ from vmstead.store.db import Database, DatabaseError, open_database
 from vmstead.store.seal import Seal
 from vmstead.store.vms import VmStore
 from vmstead.system import auth, core
-from vmstead.vm import crud, device, events, info, lifecycle
+from vmstead.vm import clone, crud, device, events, info, lifecycle
 from vmstead.vm import host as host_end
 from vmstead.web.application import Application
 from vmstead.web.ratelimit import RateLimit
@@ -43,7 +43,15 @@ from vmstead.web.server import WebServer
 log = structlog.get_logger()
 
 #: All that clients can call. A module has a namespace of its own; several may share a name.
-NAMESPACES: list[Namespace] = [crud.vm, lifecycle.vm, info.vm, device.vm_device, auth.auth, core.core]
+NAMESPACES: list[Namespace] = [
+    crud.vm,
+    clone.vm,
+    lifecycle.vm,
+    info.vm,
+    device.vm_device,
+    auth.auth,
+    core.core,
+]
 
 #: Seconds that calls under way get to end when the server stops.
 _PATIENCE = 5.0

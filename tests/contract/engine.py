@@ -167,6 +167,11 @@ class EngineContract:
         async with connected(machine) as (engine, _):
             await engine.undefine(UNKNOWN)
 
+    async def test_a_domain_without_a_tpm_has_nothing_to_copy(self, machine: Machine) -> None:
+        async with guest(machine, running=False) as (engine, _, uuid):
+            await engine.copy_tpm(uuid, UNKNOWN)
+            await engine.undefine(UNKNOWN)
+
     async def test_an_undefined_domain_is_gone(self, machine: Machine) -> None:
         async with guest(machine, running=False) as (engine, _, uuid):
             await engine.undefine(uuid)

@@ -23,6 +23,7 @@ from vmstead.ports.host import Host
 #: Where a system daemon listens: the one daemon for everything, or the one for QEMU alone.
 _SYSTEM_SOCKETS = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
 _QEMU_CONF = Path("/etc/libvirt/qemu.conf")
+_SYSTEM_TPM_STATES = Path("/var/lib/libvirt/swtpm")
 
 
 def make_engine(config: Config, clock: Clock) -> Engine:
@@ -87,7 +88,16 @@ async def _private(config: Config) -> Target:
         if not guests_are_running:
             await daemon.stop()
 
-    return Target(daemon.uri, accel, reason, True, GUEST_USER, daemon.pid_files, leave=leave)
+    return Target(
+        daemon.uri,
+        accel,
+        reason,
+        privileged=True,
+        guest_user=GUEST_USER,
+        pid_files=daemon.pid_files,
+        tpm_states=daemon.tpm_states,
+        leave=leave,
+    )
 
 
 def _by_uri(uri: str, setting: str) -> Target:
@@ -95,9 +105,13 @@ def _by_uri(uri: str, setting: str) -> Target:
         return Target(uri, "tcg", "the test driver runs no guests", True, None, None, runs_guests=False)
     if uri == "qemu:///system":
         user = _configured_user()
-        return _with_accelerator(Target(uri, "", None, True, user, Path("/run/libvirt/qemu")), setting)
+        states = _SYSTEM_TPM_STATES if os.geteuid() == 0 else None
+        target = Target(uri, "", None, True, user, Path("/run/libvirt/qemu"), tpm_states=states)
+        return _with_accelerator(target, setting)
     if uri == "qemu:///session":
-        return _with_accelerator(Target(uri, "", None, False, None, _session_pid_files()), setting)
+        states = _session_settings() / "libvirt/qemu/swtpm"
+        target = Target(uri, "", None, False, None, _session_pid_files(), tpm_states=states)
+        return _with_accelerator(target, setting)
     # Another machine or another root: what holds there is not known here.
     accel = "tcg" if setting == "tcg" else "kvm"
     reason = "emulation was asked for (accel = tcg)" if accel == "tcg" else None
@@ -125,6 +139,10 @@ def _name_of(user: str) -> str:
         with contextlib.suppress(KeyError):
             return pwd.getpwuid(int(number)).pw_name
     return user
+
+
+def _session_settings() -> Path:
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
 
 
 def _session_pid_files() -> Path | None:

@@ -141,6 +141,9 @@ class MemoryEngine:
             raise EngineError(EngineErrorKind.WRONG_STATE, "the domain is active")
         self._domains.pop(uuid, None)
 
+    async def copy_tpm(self, uuid: str, target: str) -> None:
+        self._require_connection()
+
     async def start(self, uuid: str) -> None:
         entry = self._find(uuid, "start", active=False)
         script = self.scripts.get(uuid, self.script)

@@ -60,6 +60,11 @@ class PrivateLibvirtd:
         return f"qemu+unix:///system?socket={quote(str(self._socket))}"
 
     @property
+    def tpm_states(self) -> Path:
+        """Where libvirt keeps a folder for each guest's TPM."""
+        return self._root / "lib" / "swtpm"
+
+    @property
     def pid_files(self) -> Path:
         """Where libvirt puts a file with the process id of each guest."""
         return self._root / "run" / "qemu"

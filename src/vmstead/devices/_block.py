@@ -1,9 +1,10 @@
 """What the disk types DISK and RAW share."""
 
+import itertools
 import os
 import secrets
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
@@ -12,7 +13,14 @@ from vmstead.ctx import Ctx
 from vmstead.devices.base import Device, Placed, Slots, problem
 from vmstead.errors import Problem
 from vmstead.kernel.xml import Element, el
-from vmstead.ports.volumes import VOLUME_PREFIX, DiskSource, volume_name, volume_path
+from vmstead.ports.volumes import (
+    VOLUME_PREFIX,
+    DiskSource,
+    VolumeError,
+    VolumeErrorKind,
+    volume_name,
+    volume_path,
+)
 
 SectorSize = Literal[512, 4096] | None
 #: QEMU shows no more than 20 characters of a serial number to the guest (ATA's limit).
@@ -67,6 +75,20 @@ class BlockDevice(Device):
             type="block" if source.is_block else "file",
             device="disk",
         )
+
+
+async def copied(stem: str, suffix: str, copy: Callable[[str], Awaitable[object]]) -> str:
+    """Copy to the first name that is free, as TrueNAS names clones; returns the name. Raises VolumeError."""
+    for count in itertools.count():
+        target = f"{stem}_clone{count - 1}{suffix}" if count else f"{stem}{suffix}"
+        try:
+            await copy(target)
+        except VolumeError as error:
+            if error.kind is VolumeErrorKind.EXISTS:
+                continue
+            raise
+        return target
+    raise AssertionError("numbers do not end")
 
 
 def source_xml(source: DiskSource) -> Element:

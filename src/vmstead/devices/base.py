@@ -113,6 +113,15 @@ class Device(Model):
         """
         return self
 
+    # --- cloning ----------------------------------------------------------------------------------
+
+    async def copy_for(self, name: str, ctx: Ctx, steps: AsyncExitStack) -> Self:
+        """The device for a clone of its VM with that name, with a copy of the storage behind it.
+
+        What no two VMs can share is left out, for ``complete`` to fill in. Undo steps as for ``provision``.
+        """
+        return self
+
     # --- starting ---------------------------------------------------------------------------------
 
     async def preflight(self, ctx: Ctx) -> Iterator[str]:

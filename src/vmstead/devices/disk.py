@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from vmstead.ctx import Ctx
-from vmstead.devices._block import BlockDevice, same_path
+from vmstead.devices._block import BlockDevice, copied, same_path
 from vmstead.devices._files import preflight_source
 from vmstead.devices.base import Placed, Slots, problem
 from vmstead.errors import Problem, ValidationErrors
@@ -101,6 +101,12 @@ class Disk(BlockDevice):
             "zvol_volsize": None,
         }
         return self.model_copy(update=made)
+
+    async def copy_for(self, name: str, ctx: Ctx, steps: AsyncExitStack) -> Self:
+        origin = volume_name(self.path or "")
+        copy = await copied(f"{origin}_{name}", "", lambda target: ctx.volumes.duplicate(origin, target))
+        steps.push_async_callback(ctx.volumes.destroy, copy)
+        return self.model_copy(update={"path": volume_path(copy), "serial": None})
 
     async def preflight(self, ctx: Ctx) -> Iterator[str]:
         try:

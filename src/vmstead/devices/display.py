@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -99,6 +100,9 @@ class Display(Device):
             for name, port in (("port", self.port), ("web_port", self.web_port))
             if port in taken and (old is None or port not in (old.port, old.web_port))
         ]
+
+    async def copy_for(self, name: str, ctx: Ctx, steps: AsyncExitStack) -> Self:
+        return self.model_copy(update={"port": None, "web_port": None})
 
     def xml(self, resolved: object, slots: Slots) -> Iterator[Element]:
         """See https://libvirt.org/formatdomain.html#graphical-framebuffers."""

@@ -3,6 +3,7 @@
 import re
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
@@ -120,6 +121,9 @@ class Nic(Device):
         if self.nic_attach is None:
             return await default_attachment(ctx)
         return (await attachments(ctx)).get(self.nic_attach, Attachment("user"))
+
+    async def copy_for(self, name: str, ctx: Ctx, steps: AsyncExitStack) -> Self:
+        return self.model_copy(update={"mac": None})
 
     def xml(self, resolved: object, slots: Slots) -> Iterator[Element]:
         assert isinstance(resolved, Attachment)

@@ -1,6 +1,7 @@
 """RAW: a file as a disk."""
 
 import errno
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from typing import ClassVar, Literal, Self
@@ -8,7 +9,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field
 
 from vmstead.ctx import Ctx
-from vmstead.devices._block import BlockDevice, same_path
+from vmstead.devices._block import BlockDevice, copied, same_path
 from vmstead.devices._files import FilePath, file_source, preflight_file
 from vmstead.devices.base import Placed, Slots, problem
 from vmstead.errors import CallError, Problem, ValidationErrors
@@ -77,6 +78,14 @@ class Raw(BlockDevice):
             raise ValidationErrors([problem("path", str(error))]) from None
         # From now on the file is there; a client that sends the device back need not say so.
         return self.model_copy(update={"exists": True})
+
+    async def copy_for(self, name: str, ctx: Ctx, steps: AsyncExitStack) -> Self:
+        stem, suffix = os.path.splitext(self.path)
+        copy = await copied(
+            f"{stem}_{name}", suffix, lambda target: ctx.volumes.duplicate_file(self.path, target)
+        )
+        steps.push_async_callback(ctx.volumes.remove_file, copy)
+        return self.model_copy(update={"path": copy, "serial": None})
 
     async def preflight(self, ctx: Ctx) -> Iterator[str]:
         return await preflight_file(ctx, self.path)

@@ -144,6 +144,12 @@ class Engine(Protocol):
     async def undefine(self, uuid: str) -> None:
         """Forget an inactive domain and the firmware and TPM state that belong to it. Unknown: no error."""
 
+    async def copy_tpm(self, uuid: str, target: str) -> None:
+        """Give a domain that is not there yet the TPM state that another one has; nothing where there is none.
+
+        ``undefine`` removes it again. FAILED where the engine cannot get at it.
+        """
+
     async def start(self, uuid: str) -> None:
         """Start a defined, inactive domain."""
 

@@ -131,6 +131,18 @@ class VmStore:
         sql = f"INSERT INTO vm ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - names of our own
         return lambda connection: _int(connection.execute(sql, [vm[column] for column in columns]).lastrowid)
 
+    def insert_with_devices(
+        self, vm: Mapping[str, object], devices: Iterable[tuple[int | None, Mapping[str, object]]]
+    ) -> Callable[[Connection], list[int]]:
+        """A write that adds a VM with devices, each with its order, and returns all their ids, the VM's first."""
+        insert = self.insert(vm)
+
+        def change(connection: Connection) -> list[int]:
+            id = insert(connection)
+            return [id, *(self.insert_device(id, *device)(connection) for device in devices)]
+
+        return change
+
     def update(self, id: int, changes: Mapping[str, object]) -> Callable[[Connection], None]:
         """A write that changes columns of a VM."""
         columns = [column for column in COLUMNS if column in changes]

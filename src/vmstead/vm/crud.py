@@ -56,7 +56,7 @@ async def create(ctx: Ctx, vm_create: VmCreate) -> Entry:
     try:
         id = await ctx.vms.write(ctx.vms.insert(values))
     except IntegrityError as error:
-        raise _name_or_uuid_taken("vm_create", error) from None
+        raise name_or_uuid_taken("vm_create", error) from None
     assert isinstance(id, int)
     events.vm_changed(ctx, "added", id)
     return await read_vm(ctx, id)
@@ -92,7 +92,7 @@ async def update(ctx: Ctx, id: int, vm_update: VmUpdate) -> Entry:
         try:
             results = await ctx.vms.write_all([ctx.vms.update(id, changes), *found.writes(ctx)])
         except IntegrityError as error:
-            raise _name_or_uuid_taken("vm_update", error) from None
+            raise name_or_uuid_taken("vm_update", error) from None
     for device in found.removed:
         events.device_removed(ctx, device.id)
     for device in found.updated:
@@ -141,7 +141,7 @@ async def field_problems(
     return found
 
 
-def _name_or_uuid_taken(schema: str, error: IntegrityError) -> ValidationErrors:
+def name_or_uuid_taken(schema: str, error: IntegrityError) -> ValidationErrors:
     """Two calls raced for a name or uuid, and the database decided; or a uuid was given that exists."""
     field = "uuid" if "vm.uuid" in str(error) else "name"
     return ValidationErrors(

@@ -13,9 +13,9 @@ from vmstead.vm.xml import Launch
 FIRMWARE_FOLDER = Path("/usr/share/OVMF")
 
 
-def variables_file(services: Services, vm: Vm) -> Path:
+def variables_path(services: Services, uuid: str) -> Path:
     """Where a VM's UEFI variables are kept: named after its uuid, so that renaming the VM changes nothing."""
-    return services.config.state / "nvram" / f"{vm.uuid}_VARS.fd"
+    return services.config.state / "nvram" / f"{uuid}_VARS.fd"
 
 
 async def launch_for(ctx: Ctx, vm: Vm) -> Launch:
@@ -39,4 +39,4 @@ async def launch_for(ctx: Ctx, vm: Vm) -> Launch:
                 f"{vm} cannot start: there is no UEFI image for {vm.bootloader_ovmf} in {FIRMWARE_FOLDER}; "
                 "install the package ovmf, or use the bootloader UEFI_CSM"
             )
-    return Launch(info.accelerator, firmware, FIRMWARE_FOLDER, variables_file(ctx, vm))
+    return Launch(info.accelerator, firmware, FIRMWARE_FOLDER, variables_path(ctx, vm.uuid))

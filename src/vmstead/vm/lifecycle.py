@@ -28,7 +28,7 @@ from vmstead.rpc.registry import Namespace
 from vmstead.vm import memory
 from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import in_boot_order, placed, settled, status
-from vmstead.vm.launch import launch_for, variables_file
+from vmstead.vm.launch import launch_for, variables_path
 from vmstead.vm.model import Vm
 from vmstead.vm.xml import domain_xml
 
@@ -245,4 +245,4 @@ async def _confirmed(ctx: Ctx, target: Vm, wanted: Callable[[DomainState], bool]
 async def remove_domain(ctx: Ctx, target: Vm) -> None:
     """Make the engine forget an inactive VM, with its UEFI variables and TPM state. Raises EngineError."""
     await ctx.engine.undefine(target.uuid)
-    await asyncio.to_thread(variables_file(ctx, target).unlink, missing_ok=True)
+    await asyncio.to_thread(variables_path(ctx, target.uuid).unlink, missing_ok=True)

@@ -16,7 +16,9 @@ DEFAULT_OVMF = "OVMF_CODE.fd"
 
 _LARGEST_CPU = 4095
 
-_NAME = re.compile(r"[A-Za-z0-9_]{1,150}")
+#: Characters of a name.
+LONGEST_NAME = 150
+_NAME = re.compile(rf"[A-Za-z0-9_]{{1,{LONGEST_NAME}}}")
 _NODESET = re.compile(r"\^?[0-9]+(-[0-9]+)?(,\^?[0-9]+(-[0-9]+)?)*")
 _CPUS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 

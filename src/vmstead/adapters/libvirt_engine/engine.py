@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import libvirt
 import structlog
@@ -14,6 +14,7 @@ from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call
 from vmstead.adapters.libvirt_engine.console import LibvirtConsole
 from vmstead.adapters.libvirt_engine.processes import find_pid
 from vmstead.adapters.libvirt_engine.target import Provider, Target
+from vmstead.adapters.libvirt_engine.tpm import copy_state, remove_state
 from vmstead.kernel.clock import Clock, within
 from vmstead.ports.engine import (
     INACTIVE,
@@ -25,6 +26,8 @@ from vmstead.ports.engine import (
     EngineInfo,
     EngineListener,
 )
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -284,8 +287,23 @@ class LibvirtEngine:
             known = _look_up(self._connected(), uuid)
             if known is not None:
                 _undefine_inactive(known, _REMOVE_STATE)
+            if self._target is not None and self._target.tpm_states is not None:
+                # Also that of a domain which was never defined, and what an older libvirt has left.
+                remove_state(self._target.tpm_states, uuid)
 
-        await call(undefine)
+        await _on_files(undefine)
+
+    async def copy_tpm(self, uuid: str, target: str) -> None:
+        self._connected()
+        assert self._target is not None
+        folder = self._target.tpm_states
+        if not self._target.runs_guests:
+            return
+        if folder is None:
+            raise EngineError(
+                EngineErrorKind.FAILED, "this libvirt keeps its TPMs where they cannot be copied"
+            )
+        await _on_files(copy_state, folder, uuid, target)
 
     async def start(self, uuid: str) -> None:
         await self._on_domain(uuid, lambda domain: domain.create())
@@ -330,6 +348,14 @@ def _on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *
     """Call back on the server's loop, unless that has ended already."""
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(function, *arguments)
+
+
+async def _on_files(function: Callable[..., T], *arguments: object) -> T:
+    """Run on libvirt's threads something that also works on files of its."""
+    try:
+        return await call(function, *arguments)
+    except OSError as error:
+        raise EngineError(EngineErrorKind.FAILED, f"{error.filename}: {error.strerror}") from error
 
 
 def _close(connection: Any, registration: int) -> None:

@@ -16,6 +16,7 @@ class Target:
         privileged: it runs as root.
         guest_user: whom guests run as; None: the server's own user.
         pid_files: folder with a file ``<domain>.pid`` for each guest; None where there is none.
+        tpm_states: folder with a folder ``<uuid>`` for each TPM; None where it is not within reach.
         runs_guests: false for libvirt's test driver.
         leave: called when the server lets go of it, with whether guests are running.
     """
@@ -26,6 +27,7 @@ class Target:
     privileged: bool
     guest_user: str | None
     pid_files: Path | None
+    tpm_states: Path | None = None
     runs_guests: bool = True
     leave: Callable[[bool], Awaitable[None]] | None = None
 
