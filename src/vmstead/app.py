@@ -31,11 +31,14 @@ from vmstead.rpc.registry import Namespace, table
 from vmstead.rpc.tokens import Tokens
 from vmstead.store.accounts import AccountStore
 from vmstead.store.db import Database, DatabaseError, open_database
+from vmstead.store.memory import MemoryStore
 from vmstead.store.seal import Seal
+from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
 from vmstead.system import auth, core
 from vmstead.vm import clone, crud, device, events, info, lifecycle
 from vmstead.vm import host as host_end
+from vmstead.vm.recovery import clean_up
 from vmstead.web.application import Application
 from vmstead.web.ratelimit import RateLimit
 from vmstead.web.server import WebServer
@@ -115,6 +118,8 @@ async def running(
         stack.push_async_callback(web.close)
         if config.stop_guests_on_exit:
             stack.push_async_callback(host_end.stop_guests, services)
+        await clean_up(services)
+        application.tasks.start(host_end.start_guests(services), name="starting guests")
         await web.open()
         yield Server(services, await _listen(web, config))
 
@@ -148,6 +153,8 @@ def build(
         volumes=volumes,
         vms=VmStore(database, Seal(config.state / "secret.key")),
         accounts=AccountStore(database),
+        unfinished=UnfinishedStore(database),
+        memory=MemoryStore(database),
         promised_memory=Ledger(),
         consoles=consoles,
         tokens=Tokens(clock),

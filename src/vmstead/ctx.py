@@ -20,6 +20,8 @@ from vmstead.rpc.caller import Caller
 from vmstead.rpc.session import Session
 from vmstead.rpc.tokens import Tokens
 from vmstead.store.accounts import AccountStore
+from vmstead.store.memory import MemoryStore
+from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
 
 
@@ -38,6 +40,8 @@ class Services:
     volumes: Volumes
     vms: VmStore
     accounts: AccountStore
+    unfinished: UnfinishedStore
+    memory: MemoryStore
     promised_memory: Ledger
     consoles: Consoles
     tokens: Tokens

@@ -61,6 +61,8 @@ def test_every_public_thing_says_what_it_is_for() -> None:
 
 #: Modules whose behaviour shows only together with others, and the tests that show it.
 TESTED_ELSEWHERE = {
+    "vm/recovery.py": "tests/api/test_recovery.py",
+    "devices/_claims.py": "tests/api/test_recovery.py",
     "vm/clone.py": "tests/api/test_clone.py",
     "vm/reconcile.py": "tests/api/test_reconcile.py",
     "vm/device_changes.py": "tests/api/test_reconcile.py",

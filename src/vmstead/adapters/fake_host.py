@@ -16,6 +16,7 @@ class FakeHost:
     total: int = 64 * _GiB
     available: int = 48 * _GiB
     resident_bytes: dict[int, int] = field(default_factory=dict)
+    boot: str = "first"
     processors: int = 8
     network: dict[str, Interface] = field(default_factory=dict)
     default_route: str | None = None
@@ -36,6 +37,9 @@ class FakeHost:
 
     async def resident(self, pids: Mapping[str, int]) -> Mapping[str, int]:
         return {key: self.resident_bytes[pid] for key, pid in pids.items() if pid in self.resident_bytes}
+
+    async def boot_id(self) -> str:
+        return self.boot
 
     async def cpus(self) -> int:
         return self.processors

@@ -11,6 +11,7 @@ from pathlib import Path
 from vmstead.ports.host import Interface, Memory
 
 _NET = Path("/sys/class/net")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _TCP_LISTEN = "0A"
 _ROUTE_UP, _ROUTE_GATEWAY = 0x1, 0x2
 
@@ -30,6 +31,9 @@ class LinuxHost:
 
     async def resident(self, pids: Mapping[str, int]) -> Mapping[str, int]:
         return await asyncio.to_thread(_resident, pids)
+
+    async def boot_id(self) -> str:
+        return (await asyncio.to_thread(_BOOT_ID.read_text)).strip()
 
     async def cpus(self) -> int:
         return os.cpu_count() or 1

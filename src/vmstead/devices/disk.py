@@ -3,12 +3,14 @@
 import errno
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from vmstead.ctx import Ctx
 from vmstead.devices._block import BlockDevice, copied, same_path
+from vmstead.devices._claims import claimed
 from vmstead.devices._files import preflight_source
 from vmstead.devices.base import Placed, Slots, problem
 from vmstead.errors import Problem, ValidationErrors
@@ -22,6 +24,7 @@ from vmstead.ports.volumes import (
     volume_name,
     volume_path,
 )
+from vmstead.store.unfinished import Kind
 
 
 class Disk(BlockDevice):
@@ -90,12 +93,13 @@ class Disk(BlockDevice):
         assert self.zvol_name is not None
         assert self.zvol_volsize is not None
         try:
-            volume = await ctx.volumes.create(self.zvol_name, self.zvol_volsize)
+            create = partial(ctx.volumes.create, self.zvol_name, self.zvol_volsize)
+            path = volume_path(self.zvol_name)
+            await claimed(ctx, steps, Kind.VOLUME, path, create)
         except VolumeError as error:
             raise ValidationErrors([_as_problem("zvol_name", error)]) from None
-        steps.push_async_callback(ctx.volumes.destroy, volume.name)
         made = {
-            "path": volume_path(volume.name),
+            "path": path,
             "create_zvol": False,
             "zvol_name": None,
             "zvol_volsize": None,
@@ -104,9 +108,15 @@ class Disk(BlockDevice):
 
     async def copy_for(self, name: str, ctx: Ctx, steps: AsyncExitStack) -> Self:
         origin = volume_name(self.path or "")
-        copy = await copied(f"{origin}_{name}", "", lambda target: ctx.volumes.duplicate(origin, target))
-        steps.push_async_callback(ctx.volumes.destroy, copy)
-        return self.model_copy(update={"path": volume_path(copy), "serial": None})
+
+        async def copy(target: str) -> None:
+            if await _exists(ctx, target):
+                raise VolumeError(VolumeErrorKind.EXISTS, f"{target} exists already")
+            duplicate = partial(ctx.volumes.duplicate, origin, target)
+            await claimed(ctx, steps, Kind.VOLUME, volume_path(target), duplicate)
+
+        path = volume_path(await copied(f"{origin}_{name}", "", copy))
+        return self.model_copy(update={"path": path, "serial": None})
 
     async def preflight(self, ctx: Ctx) -> Iterator[str]:
         try:
@@ -133,6 +143,16 @@ class Disk(BlockDevice):
     @property
     def _volume_path(self) -> str | None:
         return volume_path(self.zvol_name) if self.create_zvol and self.zvol_name else self.path
+
+
+async def _exists(ctx: Ctx, name: str) -> bool:
+    try:
+        await ctx.volumes.find(name)
+    except VolumeError as error:
+        if error.kind is VolumeErrorKind.NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 _ERRNOS = {

@@ -4,17 +4,20 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
 from vmstead.ctx import Ctx
 from vmstead.devices._block import BlockDevice, copied, same_path
+from vmstead.devices._claims import claimed
 from vmstead.devices._files import FilePath, file_source, preflight_file
 from vmstead.devices.base import Placed, Slots, problem
 from vmstead.errors import CallError, Problem, ValidationErrors
 from vmstead.kernel.xml import Element
 from vmstead.ports.volumes import DiskSource, VolumeError, VolumeErrorKind
+from vmstead.store.unfinished import Kind
 
 _SECTOR = 512
 
@@ -70,8 +73,8 @@ class Raw(BlockDevice):
         try:
             found = await ctx.volumes.file_size(self.path)
             if found is None:
-                await ctx.volumes.create_file(self.path, self.size or 0)
-                steps.push_async_callback(ctx.volumes.remove_file, self.path)
+                create = partial(ctx.volumes.create_file, self.path, self.size or 0)
+                await claimed(ctx, steps, Kind.FILE, self.path, create)
             elif self.size is not None and self.size > found:
                 await ctx.volumes.resize_file(self.path, self.size)
         except VolumeError as error:
@@ -81,11 +84,15 @@ class Raw(BlockDevice):
 
     async def copy_for(self, name: str, ctx: Ctx, steps: AsyncExitStack) -> Self:
         stem, suffix = os.path.splitext(self.path)
-        copy = await copied(
-            f"{stem}_{name}", suffix, lambda target: ctx.volumes.duplicate_file(self.path, target)
-        )
-        steps.push_async_callback(ctx.volumes.remove_file, copy)
-        return self.model_copy(update={"path": copy, "serial": None})
+
+        async def copy(target: str) -> None:
+            if await ctx.volumes.file_size(target) is not None:
+                raise VolumeError(VolumeErrorKind.EXISTS, f"{target} exists already")
+            await claimed(
+                ctx, steps, Kind.FILE, target, partial(ctx.volumes.duplicate_file, self.path, target)
+            )
+
+        return self.model_copy(update={"path": await copied(f"{stem}_{name}", suffix, copy), "serial": None})
 
     async def preflight(self, ctx: Ctx) -> Iterator[str]:
         return await preflight_file(ctx, self.path)

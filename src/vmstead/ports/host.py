@@ -44,6 +44,9 @@ class Host(Protocol):
     async def resident(self, pids: Mapping[str, int]) -> Mapping[str, int]:
         """Bytes that each process holds in memory, by the key it was asked with; a gone process is left out."""
 
+    async def boot_id(self) -> str:
+        """What is another text after each start of the host."""
+
     async def cpus(self) -> int:
         """Number of processors that are online."""
 

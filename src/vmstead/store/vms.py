@@ -11,6 +11,7 @@ import msgspec
 
 from vmstead.store.db import Connection, Database
 from vmstead.store.seal import Seal
+from vmstead.store.unfinished import Kind, drop
 
 Row: TypeAlias = dict[str, Any]
 
@@ -129,7 +130,13 @@ class VmStore:
         columns = [column for column in COLUMNS if column in vm]
         marks = ", ".join("?" * len(columns))
         sql = f"INSERT INTO vm ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - names of our own
-        return lambda connection: _int(connection.execute(sql, [vm[column] for column in columns]).lastrowid)
+
+        def change(connection: Connection) -> int:
+            id = _int(connection.execute(sql, [vm[column] for column in columns]).lastrowid)
+            drop(connection, vm["uuid"], Kind.FIRMWARE)
+            return id
+
+        return change
 
     def insert_with_devices(
         self, vm: Mapping[str, object], devices: Iterable[tuple[int | None, Mapping[str, object]]]
@@ -178,6 +185,7 @@ class VmStore:
             cursor = connection.execute(
                 'INSERT INTO vm_device (vm, "order", attributes) VALUES (?, ?, ?)', (vm, order, sealed)
             )
+            drop(connection, attributes.get("path"), Kind.VOLUME, Kind.FILE)
             _set_orders(connection, orders or {})
             return _int(cursor.lastrowid)
 
@@ -199,6 +207,7 @@ class VmStore:
                 'UPDATE vm_device SET vm = ?, "order" = ?, attributes = ? WHERE id = ?',
                 (vm, order, sealed, id),
             )
+            drop(connection, attributes.get("path"), Kind.VOLUME, Kind.FILE)
             _set_orders(connection, orders or {})
 
         return change

@@ -1,4 +1,4 @@
-"""What the server does by itself when the host goes down."""
+"""What the server does by itself when the host has come up, and when it goes down."""
 
 import asyncio
 
@@ -8,10 +8,42 @@ from vmstead.ctx import Ctx, Services
 from vmstead.errors import ApiError
 from vmstead.ports.engine import PowerState
 from vmstead.rpc.session import InternalSession
-from vmstead.vm.lifecycle import power_off, shut_down
+from vmstead.vm.lifecycle import power_off, shut_down, start
 from vmstead.vm.model import Vm
 
 log = structlog.get_logger()
+
+
+_LAST_BOOT = "boot_id"
+#: Seconds that the engine gets to connect after a start of the host.
+_PATIENCE = 120
+
+
+async def start_guests(services: Services) -> None:
+    """Start the VMs that are to run from the host's start on, side by side, if the host has started anew.
+
+    A server that is only restarted leaves guests as they are: one that somebody has stopped stays so. VMs are
+    started as memory allows, in the order of their ids. What fails is logged, and keeps no other guest.
+    """
+    boot = await services.host.boot_id()
+    if services.memory.get(_LAST_BOOT) == boot:
+        return
+    await services.states.settled(_PATIENCE)
+    ctx = Ctx(**vars(services), session=InternalSession())
+    active = services.states.active()
+    wanted = [row for row in services.vms.all() if row["autostart"] and row["uuid"] not in active]
+    if wanted:
+        log.info("starting guests", count=len(wanted))
+    await asyncio.gather(*(_start(ctx, Vm.of(row)) for row in wanted))
+    # Only now: a server that is killed meanwhile begins again with those that do not run yet.
+    await services.memory.set(_LAST_BOOT, boot)
+
+
+async def _start(ctx: Ctx, target: Vm) -> None:
+    try:
+        await start(ctx, target.id)
+    except ApiError as error:
+        log.warning("a guest was not started", vm=target.id, name=target.name, reason=str(error))
 
 
 async def stop_guests(services: Services) -> None:

@@ -1,12 +1,14 @@
-"""The end of the host: every guest is stopped, side by side, and none is waited for in vain."""
+"""The start and the end of the host: guests start and stop side by side, and none waits in vain for another."""
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from tests.harness import Host, server
+from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.memory_engine import MemoryEngine, Script
 from vmstead.kernel.clock import ManualClock
-from vmstead.vm.host import stop_guests
+from vmstead.vm.host import start_guests, stop_guests
 
 
 async def running(host: Host, name: str, seconds: float | None) -> str:
@@ -55,3 +57,46 @@ async def test_a_guest_that_cannot_be_stopped_keeps_no_other(tmp_path: Path) -> 
         host.engine.forget(first)
         await stop_guests(host.server.services)
         assert host.engine.state(second).power == "SHUTOFF"
+
+
+async def test_autostart_vms_start_once_for_each_start_of_the_host(tmp_path: Path) -> None:
+    machine = FakeHost()
+    async with server(tmp_path, machine=machine) as host:
+        for name, autostart in (("a", True), ("b", False), ("c", True)):
+            await host.api.call("vm.create", {"name": name, "memory": 64, "autostart": autostart})
+    # The server alone comes back: who was stopped stays so.
+    async with server(tmp_path, machine=machine) as host:
+        assert await states(host) == {"a": "STOPPED", "b": "STOPPED", "c": "STOPPED"}
+    machine.boot = "second"
+    async with server(tmp_path, machine=machine) as host:
+        await host.api.call("core.subscribe", "vm.query")
+        for vm in (1, 3):
+            await until_running(host, vm)
+        assert await states(host) == {"a": "RUNNING", "b": "STOPPED", "c": "RUNNING"}
+
+
+async def test_a_vm_that_cannot_start_with_the_host_keeps_no_other(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        for name in ("large", "small"):
+            await host.api.call("vm.create", {"name": name, "memory": 64 if name == "small" else 1 << 20})
+        host.machine.boot = "second"
+        await start_guests(host.server.services)
+        assert await states(host) == {"large": "STOPPED", "small": "RUNNING"}
+        # It is not tried again until the host starts anew.
+        await host.api.call("vm.stop", 2, {"force": True})
+        await start_guests(host.server.services)
+        assert host.server.services.memory.get("boot_id") == "second"
+
+
+async def states(host: Host) -> dict[str, str]:
+    return {vm["name"]: vm["status"]["state"] for vm in await host.api.call("vm.query")}
+
+
+async def until_running(host: Host, vm: int) -> None:
+    """Wait for a VM. Needs a subscription to vm.query."""
+
+    def runs(event: dict[str, Any]) -> bool:
+        return bool(event["id"] == vm and event["fields"]["status"]["state"] == "RUNNING")
+
+    if (await host.api.call("vm.status", vm))["state"] != "RUNNING":
+        await host.api.event(runs)

@@ -1,0 +1,23 @@
+"""What the server remembers of itself from one start to the next."""
+
+from vmstead.store.db import Connection, Database
+
+
+class MemoryStore:
+    """Names and values, in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, name: str) -> str | None:
+        """What was remembered under a name."""
+        rows = self._database.read("SELECT value FROM memory WHERE name = ?", (name,))
+        return str(rows[0][0]) if rows else None
+
+    async def set(self, name: str, value: str) -> None:
+        """Remember something, in place of what was there."""
+
+        def change(connection: Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO memory (name, value) VALUES (?, ?)", (name, value))
+
+        await self._database.write(change)
