@@ -61,6 +61,11 @@ def test_every_public_thing_says_what_it_is_for() -> None:
 
 #: Modules whose behaviour shows only together with others, and the tests that show it.
 TESTED_ELSEWHERE = {
+    "cli/reference.py": "tests/unit/reference/test_openrpc.py",
+    "reference/examples.py": "tests/unit/reference/test_openrpc.py",
+    "reference/markdown.py": "tests/unit/reference/test_openrpc.py",
+    "reference/page.py": "tests/unit/reference/test_openrpc.py",
+    "vm/shapes.py": "tests/api/test_docs.py",
     "vm/recovery.py": "tests/api/test_recovery.py",
     "devices/_claims.py": "tests/api/test_recovery.py",
     "vm/clone.py": "tests/api/test_clone.py",

@@ -106,9 +106,7 @@ def same_path(path: str | None, siblings: Sequence[Placed]) -> Iterator[Problem]
     for sibling in siblings:
         other = getattr(sibling.device, "path", None)
         if path and other and _spelt_alike(other) == _spelt_alike(path):
-            # A device that is made by the same call has no id yet.
-            which = f"device {sibling.id}" if sibling.id > 0 else "another new device"
-            yield problem("path", f"{path} is attached to this VM already, as {which}")
+            yield problem("path", f"{path} is attached to this VM already, as {sibling.label}")
             return
 
 

@@ -35,6 +35,11 @@ class Placed:
         """The order as clients see it: the default of the type where none was set."""
         return self.order or self.device.default_order
 
+    @property
+    def label(self) -> str:
+        """What a text calls it. A device that is made by the same call has no id yet."""
+        return f"device {self.id}" if self.id > 0 else "another new device"
+
 
 @dataclass
 class Slots:

@@ -97,7 +97,8 @@ class Disk(BlockDevice):
             path = volume_path(self.zvol_name)
             await claimed(ctx, steps, Kind.VOLUME, path, create)
         except VolumeError as error:
-            raise ValidationErrors([_as_problem("zvol_name", error)]) from None
+            attribute = "zvol_volsize" if error.kind is VolumeErrorKind.NO_SPACE else "zvol_name"
+            raise ValidationErrors([_as_problem(attribute, error)]) from None
         made = {
             "path": path,
             "create_zvol": False,

@@ -1,5 +1,6 @@
 """DISPLAY: a screen, keyboard and mouse over the network."""
 
+import errno
 import ipaddress
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -9,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from vmstead.ctx import Ctx
 from vmstead.devices.base import Device, Placed, Slots, problem
-from vmstead.errors import Problem
+from vmstead.errors import CallError, Problem
 from vmstead.kernel.model import NonEmpty, Text
 from vmstead.kernel.xml import Element, el
 
@@ -72,7 +73,10 @@ class Display(Device):
             used = configured_ports(others) | await ctx.host.listening_ports() | _NEVER
             used |= {given for given in (port, web_port) if given}
             free = (each for each in PORTS if each not in used)
-            port, web_port = port or next(free), web_port or next(free)
+            port, web_port = port or next(free, None), web_port or next(free, None)
+            if not port or not web_port:
+                text = f"no TCP port from {PORTS.start} to {PORTS.stop - 1} is free for a display"
+                raise CallError(text, errno.ENOSPC)
         return self.model_copy(update={"port": port, "web_port": web_port})
 
     def _kept(self, port: int | None) -> int | None:

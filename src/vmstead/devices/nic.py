@@ -93,7 +93,7 @@ class Nic(Device):
                 and other.mac
                 and canonical_mac(other.mac) == canonical_mac(self.mac)
             ):
-                yield problem("mac", f"{self.mac} is the address of device {sibling.id} already")
+                yield problem("mac", f"{self.mac} is the address of {sibling.label} already")
 
     async def examine(self, ctx: Ctx, others: Sequence[Placed], old: Self | None) -> list[Problem]:
         if old is not None and (old.nic_attach, old.trust_guest_rx_filters) == (
@@ -105,8 +105,7 @@ class Nic(Device):
         if self.nic_attach is not None and self.nic_attach not in choices:
             known = ", ".join(choices)
             return [problem("nic_attach", f"{self.nic_attach} is not there to attach to; there is {known}")]
-        chosen = choices.get(self.nic_attach or "", Attachment("user"))
-        if self.trust_guest_rx_filters and chosen.kind != "direct":
+        if self.trust_guest_rx_filters and (await self.resolve(ctx)).kind != "direct":
             return [
                 problem("trust_guest_rx_filters", "is possible only on a host interface that is no bridge")
             ]

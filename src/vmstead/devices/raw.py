@@ -78,6 +78,8 @@ class Raw(BlockDevice):
             elif self.size is not None and self.size > found:
                 await ctx.volumes.resize_file(self.path, self.size)
         except VolumeError as error:
+            if error.kind is VolumeErrorKind.NO_SPACE:
+                raise ValidationErrors([problem("size", str(error), errno.ENOSPC)]) from None
             raise ValidationErrors([problem("path", str(error))]) from None
         # From now on the file is there; a client that sends the device back need not say so.
         return self.model_copy(update={"exists": True})

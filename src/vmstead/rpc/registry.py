@@ -43,6 +43,8 @@ class Method:
             first argument.
         is_query: takes filters and options instead of parameters of its own.
         is_rate_limited: counts against the limit for callers who are not logged in.
+        returns: the result's type for the reference, where the function's annotation is not exact; of a query,
+            the type of one row.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Method:
     lock: str | None
     is_query: bool
     is_rate_limited: bool
+    returns: object = None
 
     def authorize(self, caller: Caller | None) -> None:
         """Refuse a caller who may not call this.
@@ -164,6 +167,7 @@ class Namespace:
         is_public: bool = False,
         is_rate_limited: bool = True,
         job: str | bool = False,
+        returns: object = None,
     ) -> Callable[[FunctionT], FunctionT]:
         """Make the decorated function a method named ``<namespace>.<function>``.
 
@@ -181,14 +185,15 @@ class Namespace:
                     lock=job if isinstance(job, str) else None,
                     is_query=False,
                     is_rate_limited=is_rate_limited,
+                    returns=returns,
                 )
             )
             return function
 
         return register
 
-    def query(self, *, role: str | None) -> Callable[[FunctionT], FunctionT]:
-        """Make the decorated function the namespace's query: ``(ctx, query: Query)``."""
+    def query(self, *, role: str | None, returns: object = None) -> Callable[[FunctionT], FunctionT]:
+        """Make the decorated function the namespace's query: ``(ctx, query: Query)``. ``returns``: one row."""
 
         def register(function: FunctionT) -> FunctionT:
             self.methods.append(
@@ -201,6 +206,7 @@ class Namespace:
                     lock=None,
                     is_query=True,
                     is_rate_limited=True,
+                    returns=returns,
                 )
             )
             return function

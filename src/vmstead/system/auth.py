@@ -26,26 +26,26 @@ class PasswordPlain(Model):
     """A user name and password."""
 
     mechanism: Literal["PASSWORD_PLAIN"]
-    username: Text
-    password: Text
-    login_options: LoginOptions = LoginOptions()
+    username: Text = Field(description="Name of the account.")
+    password: Text = Field(description="Its password.")
+    login_options: LoginOptions = Field(LoginOptions(), description="What the answer is to contain.")
 
 
 class ApiKeyPlain(Model):
     """A user name and one of the user's API keys."""
 
     mechanism: Literal["API_KEY_PLAIN"]
-    username: Text
-    api_key: Text
-    login_options: LoginOptions = LoginOptions()
+    username: Text = Field(description="Name of the account that the key belongs to.")
+    api_key: Text = Field(description="The key, as it was shown when it was made.")
+    login_options: LoginOptions = Field(LoginOptions(), description="What the answer is to contain.")
 
 
 class TokenPlain(Model):
     """A token that another session asked for."""
 
     mechanism: Literal["TOKEN_PLAIN"]
-    token: Text
-    login_options: LoginOptions = LoginOptions()
+    token: Text = Field(description="What auth.generate_token answered.")
+    login_options: LoginOptions = Field(LoginOptions(), description="What the answer is to contain.")
 
 
 LoginData = Annotated[PasswordPlain | ApiKeyPlain | TokenPlain, Discriminator("mechanism")]

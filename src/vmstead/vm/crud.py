@@ -23,19 +23,20 @@ from vmstead.vm.firmware import choose
 from vmstead.vm.lifecycle import power_off, remove_domain
 from vmstead.vm.model import Vm, VmCreate, VmFields
 from vmstead.vm.reconcile import InlineDevice, Reconciliation, reconcile
+from vmstead.vm.shapes import VmShape
 
 vm = Namespace("vm")
 
 log = structlog.get_logger()
 
 
-@vm.query(role="VM_READ")
+@vm.query(role="VM_READ", returns=VmShape)
 async def query(ctx: Ctx, query: Query) -> object:
     """Virtual machines with their devices and state. Costs the engine nothing."""
     return query.apply([shown(ctx, entry, "VM_WRITE") for entry in await vm_entries(ctx)])
 
 
-@vm.method(role="VM_READ")
+@vm.method(role="VM_READ", returns=VmShape)
 async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> Entry:  # noqa: B006
     """One virtual machine. Options are those of ``vm.query``. Fails with ENOENT when there is none."""
     chosen = parse_query([], {**options, "get": True})
@@ -43,7 +44,7 @@ async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> En
     return entry
 
 
-@vm.method(role="VM_WRITE")
+@vm.method(role="VM_WRITE", returns=VmShape)
 async def create(ctx: Ctx, vm_create: VmCreate) -> Entry:
     """Make a virtual machine, without devices and stopped.
 
@@ -68,7 +69,7 @@ class VmUpdate(VmFields):  # type: ignore[valid-type, misc]
     devices: list[InlineDevice] | None = Field(None, description="All its devices; left out, they stay.")
 
 
-@vm.method(role="VM_WRITE")
+@vm.method(role="VM_WRITE", returns=VmShape)
 async def update(ctx: Ctx, id: int, vm_update: VmUpdate) -> Entry:
     """Change a virtual machine; what is left out stays. A running one follows at its next start.
 

@@ -19,18 +19,19 @@ from vmstead.vm import events
 from vmstead.vm.device_changes import changed, prepared
 from vmstead.vm.entries import Entry, device_entry, find, in_boot_order, placed, read_device, settled, shown
 from vmstead.vm.reconcile import LARGEST_ORDER
+from vmstead.vm.shapes import DeviceShape
 
 vm_device = Namespace("vm.device")
 
 
-@vm_device.query(role="VM_DEVICE_READ")
+@vm_device.query(role="VM_DEVICE_READ", returns=DeviceShape)
 async def query(ctx: Ctx, query: Query) -> object:
     """Devices of all virtual machines, by id."""
     entries = (device_entry(row) for row in ctx.vms.all_devices())
     return query.apply([shown(ctx, entry, "VM_DEVICE_WRITE") for entry in entries])
 
 
-@vm_device.method(role="VM_DEVICE_READ")
+@vm_device.method(role="VM_DEVICE_READ", returns=DeviceShape)
 async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> Entry:  # noqa: B006
     """One device. Options are those of ``vm.device.query``. Fails with ENOENT when there is none."""
     chosen = parse_query([], {**options, "get": True})
@@ -51,7 +52,7 @@ class DeviceCreate(Model):
     )
 
 
-@vm_device.method(role="VM_DEVICE_WRITE")
+@vm_device.method(role="VM_DEVICE_WRITE", returns=DeviceShape)
 async def create(ctx: Ctx, vm_device_create: DeviceCreate) -> Entry:
     """Give a virtual machine a device; a running one gets it at its next start.
 
@@ -109,7 +110,7 @@ class DeviceUpdate(Model):
     )
 
 
-@vm_device.method(role="VM_DEVICE_WRITE")
+@vm_device.method(role="VM_DEVICE_WRITE", returns=DeviceShape)
 async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
     """Change a device; what is left out stays. A running virtual machine follows at its next start."""
     given = vm_device_update.model_fields_set

@@ -30,6 +30,7 @@ from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import in_boot_order, placed, settled, status
 from vmstead.vm.launch import launch_for, variables_path
 from vmstead.vm.model import Vm
+from vmstead.vm.shapes import VmStatus
 from vmstead.vm.xml import domain_xml
 
 log = structlog.get_logger()
@@ -65,7 +66,7 @@ def require(ctx: Ctx, target: Vm, action: str) -> None:
     raise CallError(f"{target} {said}{way_out}")
 
 
-@vm.method(role="VM_READ")
+@vm.method(role="VM_READ", returns=VmStatus)
 async def status_(ctx: Ctx, id: int) -> dict[str, object]:
     """State, process id and libvirt's state of a virtual machine."""
     return status(ctx.states.get((await settled(ctx, id)).uuid))

@@ -6,11 +6,13 @@ import socket
 import ssl
 import stat
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
 from aiohttp import web
 
+from vmstead import __version__
 from vmstead.config import Address
 from vmstead.rpc.caller import Origin
 from vmstead.system.accounts import by_unix_peer
@@ -38,6 +40,8 @@ class WebServer:
         """Prepare the routes."""
         app = web.Application()
         app.router.add_get("/api/current", self._api)
+        app.router.add_get("/api/docs", self._docs)
+        app.router.add_get("/api/docs/openrpc.json", self._openrpc)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/_shell", self._shell)
         app.router.add_get("/websocket/shell", self._shell)
@@ -110,6 +114,23 @@ class WebServer:
         await ws.prepare(request)
         await serve(ws, _origin(request))
         return ws
+
+    async def _docs(self, _: web.Request) -> web.Response:
+        """The API reference for people. Nothing secret: it is the same on every server of this version."""
+        from vmstead.reference import html
+
+        return web.Response(text=html(self._description), content_type="text/html")
+
+    async def _openrpc(self, _: web.Request) -> web.Response:
+        """The API reference for programs."""
+        return web.Response(body=msgspec.json.encode(self._description), content_type="application/json")
+
+    @cached_property
+    def _description(self) -> dict[str, object]:
+        # Made when somebody asks for it first, which takes a fraction of a second.
+        from vmstead.reference import describe
+
+        return describe(self._application.methods, __version__)
 
     async def _healthz(self, _: web.Request) -> web.Response:
         """For scripts: 200 when calls are answered and guests can be handled."""

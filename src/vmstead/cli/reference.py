@@ -1,0 +1,24 @@
+"""``vmstead reference``."""
+
+import json
+from pathlib import Path
+
+import click
+
+from vmstead import __version__
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def reference(folder: Path) -> None:
+    """Write the API reference into FOLDER: Markdown pages, and openrpc.json with JSON Schema."""
+    from vmstead.app import NAMESPACES
+    from vmstead.reference import describe, pages
+    from vmstead.rpc.registry import table
+
+    document = describe(table(NAMESPACES), __version__)
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = pages(document) | {"openrpc.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n"}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    click.echo(f"{len(document['methods'])} methods in {folder}")

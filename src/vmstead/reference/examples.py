@@ -1,0 +1,71 @@
+"""An example of a call for every method: its required parameters, with values that mean something."""
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from vmstead.rpc.registry import Method
+
+#: For methods whose required parameters alone would show nothing.
+_CALLS: dict[str, list[Any]] = {
+    "vm.query": [[["status.state", "=", "RUNNING"]], {"select": ["id", "name", "status"]}],
+    "vm.update": [1, {"memory": 4096, "description": "The web server"}],
+    "vm.stop": [1, {"force_after_timeout": True}],
+    "vm.clone": [1, "web02"],
+    "vm.device.query": [[["vm", "=", 1]]],
+    "vm.device.create": [
+        {
+            "vm": 1,
+            "attributes": {
+                "dtype": "DISK",
+                "type": "VIRTIO",
+                "create_zvol": True,
+                "zvol_name": "default/web01",
+                "zvol_volsize": 10737418240,
+            },
+        }
+    ],
+    "vm.device.update": [1, {"attributes": {"type": "VIRTIO"}}],
+    "core.get_jobs": [[["state", "=", "RUNNING"]]],
+    "core.unsubscribe": ["7b5c2a10-93d1-4c2b-8a57-5d9d3c0c1f42"],
+    "core.set_options": [{"legacy_jobs": True}],
+    "auth.login_ex": [{"mechanism": "API_KEY_PLAIN", "username": "alice", "api_key": "1-abcdef"}],
+}
+#: Values by the name of the parameter or field.
+_VALUES: dict[str, Any] = {
+    "id": 1,
+    "vm": 1,
+    "name": "web01",
+    "memory": 2048,
+    "username": "alice",
+    "password": "correct horse battery staple",
+    "api_key": "1-abcdef",
+    "token": "abcdef",
+    "event": "vm.query",
+    "key": "theme",
+    "value": "dark",
+    "path": "/mnt/default/web01.img",
+}
+
+
+def example(method: Method) -> list[Any]:
+    """Arguments for a call. That they can be sent is checked by a test for every method."""
+    if method.name in _CALLS:
+        return _CALLS[method.name]
+    if method.is_query:
+        return []
+    fields = method.model.model_fields
+    required = [name for name in method.parameters if fields[name].is_required()]
+    return [_value(name, fields[name]) for name in required]
+
+
+def _value(name: str, info: FieldInfo) -> object:
+    kind = info.annotation
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {
+            field: _value(field, inner) for field, inner in kind.model_fields.items() if inner.is_required()
+        }
+    if name not in _VALUES:
+        raise LookupError(f"there is no example for the parameter {name}")
+    return _VALUES[name]
