@@ -24,7 +24,7 @@ def parse_filters(filters: object) -> tuple[And, list[Problem]]:
 
     Args:
         filters: a list of ``[field, operator, value]`` and ``["OR", [branch, ...]]``, or one such ``OR``
-            by itself.
+            by itself. A list of such items in it means the same as the items (seed, vm.query: ``[[[…]]]``).
 
     Returns:
         The tree, and everything that is wrong with the list. The tree means nothing unless that is empty.
@@ -39,8 +39,14 @@ def parse_filters(filters: object) -> tuple[And, list[Problem]]:
         wrong.append(f"Invalid filter {show(filters[0])}: a filter list holds lists, as in [{_SHAPE}]")
         where = And()
     else:
-        where = And(tuple(_item(item, 0, wrong) for item in filters))
+        where = And(tuple(_group(item, wrong) for item in filters))
     return where, [("filters", f"Value error, {text}") for text in wrong]
+
+
+def _group(item: object, wrong: list[str]) -> Node:
+    if isinstance(item, (list, tuple)) and item and all(isinstance(each, (list, tuple)) for each in item):
+        return _branch(item, 0, wrong)
+    return _item(item, 0, wrong)
 
 
 def _item(item: object, depth: int, wrong: list[str]) -> Node:

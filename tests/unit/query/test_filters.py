@@ -33,6 +33,9 @@ def ids(filters: object) -> list[Any]:
         # OR inside OR, directly and inside an AND group
         ([["OR", [["OR", [["id", "=", 1], ["id", "=", 2]]], ["id", "=", 5]]]], [1, 2, 5]),
         ([["OR", [[["even", "=", True], ["OR", [["id", "=", 1], ["id", "=", 2]]]], ["id", "=", 5]]]], [2, 5]),
+        # so does a list of conditions in the list itself
+        ([[["id", "=", 1]]], [1]),
+        ([[["id", ">", 1], ["id", "<", 4], ["even", "=", True]], ["id", "!=", 5]], [2]),
         # a field may be called OR
         ([["OR", "=", 1]], []),
     ],
@@ -128,7 +131,7 @@ KNOWN = (
         ([5], [f"Invalid filter 5: expected {SHAPE}"]),
         ([{"id": 1}], [f"Invalid filter {{'id': 1}}: expected {SHAPE}"]),
         ([None], [f"Invalid filter None: expected {SHAPE}"]),
-        ([[["id", "=", 1]]], [f"Invalid filter [['id', '=', 1]]: expected {SHAPE}"]),
+        ([[[["id", "=", 1]]]], [f"Invalid filter [['id', '=', 1]]: expected {SHAPE}"]),
         ([["id", "=", 1], "x"], [f"Invalid filter 'x': expected {SHAPE}"]),
         (["id", "=", 1], [f"Invalid filter 'id': a filter list holds lists, as in [{SHAPE}]"]),
         (["OR"], [f"Invalid filter 'OR': a filter list holds lists, as in [{SHAPE}]"]),
