@@ -26,7 +26,7 @@ def _uuid(text: str) -> str:
 class VmCreate(Model):
     """A virtual machine to be made. Only name and memory are required."""
 
-    name: NonEmpty = Field(description="Unique name: letters, digits and underscores.")
+    name: NonEmpty = Field(description="Unique name: letters, digits, underscores and hyphens.")
     description: Text = Field("", description="For people.")
     vcpus: int = Field(1, ge=1, le=16, description="Processor sockets.")
     cores: int = Field(1, ge=1, description="Cores of each socket.")

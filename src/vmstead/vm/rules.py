@@ -18,7 +18,8 @@ _LARGEST_CPU = 4095
 
 #: Characters of a name.
 LONGEST_NAME = 150
-_NAME = re.compile(rf"[A-Za-z0-9_]{{1,{LONGEST_NAME}}}")
+#: The seed clones to a name with a hyphen; at the beginning one would look like an option to commands.
+_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_-]{{0,{LONGEST_NAME - 1}}}")
 _NODESET = re.compile(r"\^?[0-9]+(-[0-9]+)?(,\^?[0-9]+(-[0-9]+)?)*")
 _CPUS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
@@ -77,7 +78,13 @@ def _name(vm: Mapping[str, Any], *, name_taken: bool) -> "Iterator[tuple[Any, ..
     if name_taken:
         yield "name", f"a VM named {vm['name']} exists already", errno.EEXIST
     elif not _NAME.fullmatch(vm["name"]):
-        yield "name", "only letters, digits and underscores are possible, and no more than 150 of them"
+        yield (
+            "name",
+            (
+                "only letters, digits, underscores and hyphens are possible, no more than 150 of them "
+                "and no hyphen at the beginning"
+            ),
+        )
 
 
 def _pinning(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
