@@ -6,11 +6,14 @@ Programs are given as an argument list, never as a shell line, so that no value 
 import asyncio
 import contextlib
 import os
+import re
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 #: How much of a failing program's output goes into the error text.
 _OUTPUT_IN_ERROR = 2000
+#: Bytes that are read at a time from a program whose lines are wanted as they come.
+_PIECE = 64 * 1024
 
 
 class CommandError(Exception):
@@ -36,6 +39,7 @@ async def run(
     stdin: bytes = b"",
     env: Mapping[str, str] | None = None,
     timeout: float = 600.0,
+    on_line: Callable[[str], None] | None = None,
 ) -> bytes:
     """Run a program to its end and return what it wrote to standard output.
 
@@ -47,6 +51,8 @@ async def run(
         stdin: what the program reads.
         env: variables set in addition to this process's own.
         timeout: seconds after which the program is killed.
+        on_line: told each line of standard output when it is complete; a carriage return ends one too, as
+            programs write their progress. What it raises ends the program and the call.
 
     Raises:
         CommandError: it is not installed, failed, or took longer than ``timeout``.
@@ -56,7 +62,10 @@ async def run(
     try:
         async with asyncio.timeout(timeout):
             process = await asyncio.shield(starting)
-            stdout, stderr = await process.communicate(stdin)
+            if on_line is None:
+                stdout, stderr = await process.communicate(stdin)
+            else:
+                stdout, stderr = await _followed(process, stdin, on_line)
     except CommandError:
         raise
     except BaseException as error:
@@ -83,6 +92,38 @@ async def _start(argv: Sequence[str], env: Mapping[str, str]) -> asyncio.subproc
     except (OSError, ValueError) as error:
         # A ValueError: no program can be given such an argument, one with a NUL for instance.
         raise CommandError(argv, 127, getattr(error, "strerror", None) or str(error)) from error
+
+
+async def _followed(
+    process: asyncio.subprocess.Process, stdin: bytes, on_line: Callable[[str], None]
+) -> tuple[bytes, bytes]:
+    """As ``communicate``, telling the lines of standard output on the way."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_feed(process.stdin, stdin))
+        stderr = group.create_task(process.stderr.read())
+        stdout = b""
+        told = 0
+        while piece := await process.stdout.read(_PIECE):
+            stdout += piece
+            *lines, rest = re.split(rb"[\r\n]", stdout[told:])
+            told = len(stdout) - len(rest)
+            for line in lines:
+                on_line(line.decode(errors="replace"))
+        if stdout[told:]:
+            on_line(stdout[told:].decode(errors="replace"))
+    await process.wait()
+    return stdout, stderr.result()
+
+
+async def _feed(pipe: asyncio.StreamWriter, data: bytes) -> None:
+    # A program need not read what it is given.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        pipe.write(data)
+        await pipe.drain()
+    pipe.close()
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

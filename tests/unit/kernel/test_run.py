@@ -79,6 +79,39 @@ async def test_an_argument_that_no_program_can_be_given_is_a_failure_too(argumen
     assert (await failure("echo", argument)).status == 127
 
 
+async def test_lines_are_told_as_they_come_and_carriage_returns_end_them_too(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    told: list[str] = []
+
+    def on_line(line: str) -> None:
+        told.append(line)
+        if line == "half":
+            # The program goes on only now: it was not told of after its end.
+            fifo.write_text("go")
+
+    script = "printf 'none\\rhalf\\r'; cat \"$0\" >&2; printf '\\377\\n\\nlast'"
+    output = await run(["sh", "-c", script, str(fifo)], on_line=on_line)
+    assert output == b"none\rhalf\r\xff\n\nlast"
+    assert told == ["none", "half", "\ufffd", "", "last"]
+
+
+async def test_a_program_whose_lines_are_told_is_otherwise_as_any_other() -> None:
+    big = bytes(100_000)
+    assert await run(["cat"], stdin=big, on_line=lambda line: None) == big
+    assert await run(["true"], stdin=big * 10, on_line=lambda line: None) == b""
+    with pytest.raises(CommandError, match="sh ended with status 3: no"):
+        await run(["sh", "-c", "echo no >&2; exit 3"], on_line=lambda line: None)
+
+
+async def test_who_does_not_like_a_line_ends_the_program() -> None:
+    began = time.monotonic()
+    with pytest.raises(ExceptionGroup) as raised:
+        await run(["sh", "-c", "echo bad; sleep 600"], on_line=lambda line: {}[line])
+    assert raised.group_contains(KeyError)
+    assert time.monotonic() - began < PATIENCE
+
+
 #: Writes its process id and that of a program it starts, and waits for that.
 FAMILY = 'sleep 600 & echo "$$ $!" > "$0"; wait'
 
