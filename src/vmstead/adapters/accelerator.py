@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 KVM = Path("/dev/kvm")
-_CPUINFO = Path("/proc/cpuinfo")
+CPUINFO = Path("/proc/cpuinfo")
 
 
 def choose(
@@ -39,29 +39,29 @@ def choose(
     return ("kvm", None) if obstacle is None else ("tcg", obstacle)
 
 
-def cpu_flags() -> frozenset[str]:
+def cpu_flags(cpuinfo: Path = CPUINFO) -> frozenset[str]:
     """What /proc/cpuinfo says that the first processor can do."""
-    for line in _CPUINFO.read_text().splitlines():
+    for line in cpuinfo.read_text().splitlines():
         if line.startswith("flags"):
             return frozenset(line.partition(":")[2].split())
     return frozenset()
 
 
-def kvm_obstacle(user: str | None) -> str | None:
+def kvm_obstacle(user: str | None, kvm: Path = KVM) -> str | None:
     """What keeps a user from /dev/kvm; None when nothing does."""
     try:
-        node = KVM.stat()
+        node = kvm.stat()
     except OSError:
         return "there is no /dev/kvm: the kvm module is not loaded, or this machine has no virtualization"
     if user is None:
-        accessible = os.access(KVM, os.R_OK | os.W_OK)
+        accessible = os.access(kvm, os.R_OK | os.W_OK)
     else:
         try:
             account = pwd.getpwnam(user)
         except KeyError:
             return f"there is no user {user}, as whom guests would run"
         groups = os.getgrouplist(user, account.pw_gid)
-        accessible = _may_read_and_write(node, account.pw_uid, groups)
+        accessible = may_read_and_write(node, account.pw_uid, groups)
     if accessible:
         return None
     return (
@@ -70,7 +70,8 @@ def kvm_obstacle(user: str | None) -> str | None:
     )
 
 
-def _may_read_and_write(node: os.stat_result, uid: int, groups: list[int]) -> bool:
+def may_read_and_write(node: os.stat_result, uid: int, groups: list[int]) -> bool:
+    """Whether a file lets a user with these groups read and write it."""
     mode = stat.S_IMODE(node.st_mode)
     if uid in (0, node.st_uid):
         return uid == 0 or mode & 0o600 == 0o600

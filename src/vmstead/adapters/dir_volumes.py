@@ -19,7 +19,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from vmstead.ports.volumes import FILE_PREFIX, DiskSource, Volume, VolumeError, VolumeErrorKind
+from vmstead.ports.volumes import (
+    FILE_PREFIX,
+    VOLUME_PREFIX,
+    DiskSource,
+    Volume,
+    VolumeError,
+    VolumeErrorKind,
+    volume_name,
+)
 
 T = TypeVar("T")
 
@@ -67,6 +75,12 @@ class DirVolumes:
         await _stoppable(self._duplicate, name, target)
         return await self.find(target)
 
+    async def replace(self, name: str, by: str) -> None:
+        await _in_thread(self._replace, name, by)
+
+    async def free(self, path: str) -> int:
+        return await _in_thread(self._free, path)
+
     async def locate(self, path: str) -> Path:
         return await _in_thread(self._locate, path)
 
@@ -84,6 +98,9 @@ class DirVolumes:
 
     async def remove_file(self, path: str) -> None:
         await _in_thread(self._remove_file, path)
+
+    async def publish_file(self, path: str, target: str, *, over: bool = False) -> None:
+        await _in_thread(self._publish_file, path, target, over)
 
     # --- volumes ------------------------------------------------------------------------------------
 
@@ -147,6 +164,21 @@ class DirVolumes:
 
     def _destroy(self, name: str) -> None:
         self._find(name).source.path.unlink()
+
+    def _replace(self, name: str, by: str) -> None:
+        target, source = self._find(name).source.path, self._find(by).source.path
+        _owned_like(target, source)
+        _rename(source, target)
+
+    def _free(self, path: str) -> int:
+        if path.startswith(VOLUME_PREFIX):
+            name = volume_name(path)
+            self._volume_file(name)
+            folder = self._pools[name.partition("/")[0]]
+        else:
+            folder = self._locate(path).parent
+        found = os.statvfs(folder)
+        return found.f_bavail * found.f_frsize
 
     # --- files --------------------------------------------------------------------------------------
 
@@ -217,6 +249,49 @@ class DirVolumes:
         if self._file_size(path) is None:
             raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{path} does not exist")
         self._locate(path).unlink()
+
+    def _publish_file(self, path: str, target: str, over: bool) -> None:
+        if self._file_size(path) is None:
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{path} does not exist")
+        source, final = self._locate(path), self._locate(target)
+        taken = VolumeError(VolumeErrorKind.EXISTS, f"{target} exists already")
+        if self._file_size(target) is not None and not over:
+            raise taken
+        _owned_like(final.parent, source)
+        if over:
+            _rename(source, final)
+            return
+        # Unlike a change of the name, a second name never takes the place of something.
+        try:
+            final.hardlink_to(source)
+        except FileExistsError:
+            raise taken from None
+        source.unlink()
+        _sync(final)
+
+
+def _owned_like(pattern: Path, path: Path) -> None:
+    """Give a file the owner of another; nothing happens where this process may not."""
+    found = pattern.stat()
+    with contextlib.suppress(PermissionError):
+        os.chown(path, found.st_uid, found.st_gid)
+
+
+def _rename(source: Path, target: Path) -> None:
+    """Put a complete file in the place of another. Its bytes are on the disk before it has the name."""
+    _sync(source)
+    source.replace(target)
+    _sync(target)
+
+
+def _sync(path: Path) -> None:
+    """See to it that a file and its name are on the disk."""
+    for each in (path, path.parent):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _make_folders(folder: Path) -> None:

@@ -6,7 +6,8 @@ import os
 import pwd
 import re
 import socket
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vmstead.adapters import accelerator
@@ -20,10 +21,27 @@ from vmstead.kernel.clock import Clock
 from vmstead.ports.engine import Engine, EngineError, EngineErrorKind
 from vmstead.ports.host import Host
 
-#: Where a system daemon listens: the one daemon for everything, or the one for QEMU alone.
-_SYSTEM_SOCKETS = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
-_QEMU_CONF = Path("/etc/libvirt/qemu.conf")
 _SYSTEM_TPM_STATES = Path("/var/lib/libvirt/swtpm")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What of this machine the choice depends on.
+
+    Attributes:
+        is_root: the server runs as root.
+        sockets: where a system daemon listens: the one daemon for everything, or the one for QEMU alone.
+        qemu_conf: the settings of the system daemon's guests.
+        has_libvirtd: tells whether there is what a private daemon needs.
+    """
+
+    is_root: bool = os.geteuid() == 0
+    sockets: tuple[Path, ...] = (Path("/run/libvirt/libvirt-sock"), Path("/run/libvirt/virtqemud-sock"))
+    qemu_conf: Path = Path("/etc/libvirt/qemu.conf")
+    has_libvirtd: Callable[[], bool] = is_installed
+
+
+THIS_MACHINE = Surroundings()
 
 
 def make_engine(config: Config, clock: Clock) -> Engine:
@@ -33,33 +51,32 @@ def make_engine(config: Config, clock: Clock) -> Engine:
     return LibvirtEngine(provider_for(config, LinuxHost()), clock)
 
 
-def provider_for(config: Config, host: Host) -> Provider:
+def provider_for(config: Config, host: Host, around: Surroundings = THIS_MACHINE) -> Provider:
     """Finds the libvirt of the settings at each connection."""
 
     async def provide() -> Target:
-        name = await choose_engine(config, host)
+        name = await choose_engine(config, host, around)
         if name == "private":
-            return await _private(config)
-        return await asyncio.to_thread(_by_uri, name, config.accel)
+            return await _private(config, around)
+        return await asyncio.to_thread(_by_uri, name, config.accel, around)
 
     return provide
 
 
-async def choose_engine(config: Config, host: Host) -> str:
+async def choose_engine(config: Config, host: Host, around: Surroundings = THIS_MACHINE) -> str:
     """What ``auto`` means here: the system's libvirt, the user's, or a private one. Others stay as they are."""
     if config.engine != "auto":
         return config.engine
-    is_root = os.geteuid() == 0
-    if await asyncio.to_thread(_system_answers):
-        barrier = None if is_root else await host.unreachable_for(GUEST_USER, config.state / "pools")
+    if await asyncio.to_thread(_any_answers, around.sockets):
+        barrier = None if around.is_root else await host.unreachable_for(GUEST_USER, config.state / "pools")
         # A system daemon is of no use to a user whose files its guests cannot get at.
         if barrier is None:
             return "qemu:///system"
-    return "private" if is_root else "qemu:///session"
+    return "private" if around.is_root else "qemu:///session"
 
 
-def _system_answers() -> bool:
-    for path in _SYSTEM_SOCKETS:
+def _any_answers(sockets: tuple[Path, ...]) -> bool:
+    for path in sockets:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(2)
             try:
@@ -70,12 +87,12 @@ def _system_answers() -> bool:
     return False
 
 
-async def _private(config: Config) -> Target:
-    if os.geteuid() != 0:
+async def _private(config: Config, around: Surroundings) -> Target:
+    if not around.is_root:
         raise EngineError(
             EngineErrorKind.UNREACHABLE, "a private libvirtd needs root; use engine = qemu:///session"
         )
-    if not await asyncio.to_thread(is_installed):
+    if not await asyncio.to_thread(around.has_libvirtd):
         raise EngineError(
             EngineErrorKind.UNREACHABLE,
             "libvirtd is not installed; install it with: apt-get install libvirt-daemon-system",
@@ -100,12 +117,12 @@ async def _private(config: Config) -> Target:
     )
 
 
-def _by_uri(uri: str, setting: str) -> Target:
+def _by_uri(uri: str, setting: str, around: Surroundings) -> Target:
     if uri.startswith("test:"):
         return Target(uri, "tcg", "the test driver runs no guests", True, None, None, runs_guests=False)
     if uri == "qemu:///system":
-        user = _configured_user()
-        states = _SYSTEM_TPM_STATES if os.geteuid() == 0 else None
+        user = _configured_user(around.qemu_conf)
+        states = _SYSTEM_TPM_STATES if around.is_root else None
         target = Target(uri, "", None, True, user, Path("/run/libvirt/qemu"), tpm_states=states)
         return _with_accelerator(target, setting)
     if uri == "qemu:///session":
@@ -123,13 +140,13 @@ def _with_accelerator(target: Target, setting: str) -> Target:
     return replace(target, accelerator=accel, accelerator_reason=reason)
 
 
-def _configured_user() -> str:
+def _configured_user(qemu_conf: Path) -> str:
     """Whom the system daemon runs guests as."""
     try:
-        match = re.search(r'^\s*user\s*=\s*"([^"]+)"', _QEMU_CONF.read_text(), re.MULTILINE)
+        match = re.search(r"""^\s*user\s*=\s*(["'])(.+?)\1""", qemu_conf.read_text(), re.MULTILINE)
     except OSError:
         match = None
-    return _name_of(match[1]) if match else GUEST_USER
+    return _name_of(match[2]) if match else GUEST_USER
 
 
 def _name_of(user: str) -> str:

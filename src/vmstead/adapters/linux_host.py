@@ -10,8 +10,7 @@ from pathlib import Path
 
 from vmstead.ports.host import Interface, Memory
 
-_NET = Path("/sys/class/net")
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_ID = "sys/kernel/random/boot_id"
 _TCP_LISTEN = "0A"
 _ROUTE_UP, _ROUTE_GATEWAY = 0x1, 0x2
 
@@ -21,31 +20,41 @@ class LinuxHost:
 
     Args:
         firmware_folder: where the distribution's UEFI images lie.
+        proc: where the kernel tells of processes, memory and connections.
+        sys: where it tells of devices.
     """
 
-    def __init__(self, firmware_folder: Path = Path("/usr/share/OVMF")) -> None:
+    def __init__(
+        self,
+        firmware_folder: Path = Path("/usr/share/OVMF"),
+        *,
+        proc: Path = Path("/proc"),
+        sys: Path = Path("/sys"),
+    ) -> None:
         self._firmware_folder = firmware_folder
+        self._proc = proc
+        self._sys = sys
 
     async def memory(self) -> Memory:
-        return await asyncio.to_thread(_memory)
+        return await asyncio.to_thread(_memory, self._proc)
 
     async def resident(self, pids: Mapping[str, int]) -> Mapping[str, int]:
-        return await asyncio.to_thread(_resident, pids)
+        return await asyncio.to_thread(_resident, self._proc, pids)
 
     async def boot_id(self) -> str:
-        return (await asyncio.to_thread(_BOOT_ID.read_text)).strip()
+        return (await asyncio.to_thread((self._proc / _BOOT_ID).read_text)).strip()
 
     async def cpus(self) -> int:
         return os.cpu_count() or 1
 
     async def interfaces(self) -> Mapping[str, Interface]:
-        return await asyncio.to_thread(_interfaces)
+        return await asyncio.to_thread(_interfaces, self._sys / "class/net")
 
     async def default_interface(self) -> str | None:
-        return await asyncio.to_thread(_default_interface)
+        return await asyncio.to_thread(_default_interface, self._proc / "net/route")
 
     async def listening_ports(self) -> frozenset[int]:
-        return await asyncio.to_thread(_listening_ports)
+        return await asyncio.to_thread(_listening_ports, self._proc / "net")
 
     async def firmware(self) -> frozenset[str]:
         return await asyncio.to_thread(_names, self._firmware_folder)
@@ -54,29 +63,30 @@ class LinuxHost:
         return await asyncio.to_thread(_unreachable_for, user, path)
 
 
-def _memory() -> Memory:
+def _memory(proc: Path) -> Memory:
     values = {}
-    for line in Path("/proc/meminfo").read_text().splitlines():
+    for line in (proc / "meminfo").read_text().splitlines():
         name, _, rest = line.partition(":")
         values[name] = int(rest.split()[0]) * 1024
     return Memory(values["MemTotal"], values["MemAvailable"])
 
 
-def _resident(pids: Mapping[str, int]) -> dict[str, int]:
+def _resident(proc: Path, pids: Mapping[str, int]) -> dict[str, int]:
     page = os.sysconf("SC_PAGE_SIZE")
     found = {}
     for key, pid in pids.items():
         try:
-            found[key] = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page
+            found[key] = int((proc / str(pid) / "statm").read_text().split()[1]) * page
         except (OSError, IndexError):
             continue  # the process is gone
     return found
 
 
-def _interfaces() -> dict[str, Interface]:
+def _interfaces(net: Path) -> dict[str, Interface]:
     found = {}
-    for folder in sorted(_NET.iterdir()):
-        if folder.name == "lo" or not folder.is_dir():
+    for folder in sorted(net.iterdir()):
+        # A port of a bond carries nothing of its own.
+        if folder.name == "lo" or not folder.is_dir() or (folder / "bonding_slave").exists():
             continue
         master = folder / "brport" / "bridge"
         found[folder.name] = Interface(
@@ -84,16 +94,24 @@ def _interfaces() -> dict[str, Interface]:
             is_bridge=(folder / "bridge").is_dir(),
             bridge=master.resolve().name if master.exists() else None,
             is_wireless=(folder / "wireless").exists() or (folder / "phy80211").exists(),
-            is_virtual=not (folder / "device").exists() and not (folder / "bonding").exists(),
+            is_virtual=not (folder / "device").exists() and not _stands_for_devices(folder),
             description="bridge" if (folder / "bridge").is_dir() else "",
         )
     return found
 
 
-def _default_interface() -> str | None:
+def _stands_for_devices(folder: Path) -> bool:
+    """A bond or a VLAN: it has no device itself and leads to those of others."""
+    with contextlib.suppress(OSError):
+        if "DEVTYPE=vlan" in (folder / "uevent").read_text().splitlines():
+            return True
+    return (folder / "bonding").exists()
+
+
+def _default_interface(table: Path) -> str | None:
     """The interface of the default route with the lowest metric."""
     routes = []
-    for line in Path("/proc/net/route").read_text().splitlines()[1:]:
+    for line in table.read_text().splitlines()[1:]:
         name, destination, _, flags, _, _, metric, mask, *_ = line.split()
         wanted = _ROUTE_UP | _ROUTE_GATEWAY
         if destination == mask == "00000000" and int(flags, 16) & wanted == wanted:
@@ -101,11 +119,11 @@ def _default_interface() -> str | None:
     return min(routes)[1] if routes else None
 
 
-def _listening_ports() -> frozenset[int]:
+def _listening_ports(net: Path) -> frozenset[int]:
     ports = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+    for table in ("tcp", "tcp6"):
         try:
-            lines = Path(table).read_text().splitlines()[1:]
+            lines = (net / table).read_text().splitlines()[1:]
         except FileNotFoundError:
             continue  # no IPv6
         for line in lines:
@@ -132,12 +150,13 @@ def _unreachable_for(user: str, path: Path) -> Path | None:
     for folder in (*reversed(path.parents), *reversed(Path(os.path.realpath(path)).parents)):
         # What is not there yet will be made so that it can be entered.
         with contextlib.suppress(FileNotFoundError):
-            if not _may_enter(folder.stat(), account.pw_uid, groups):
+            if not may_enter(folder.stat(), account.pw_uid, groups):
                 return folder
     return None
 
 
-def _may_enter(folder: os.stat_result, uid: int, groups: list[int]) -> bool:
+def may_enter(folder: os.stat_result, uid: int, groups: list[int]) -> bool:
+    """Whether a folder lets a user with these groups through to what is in it."""
     mode = stat.S_IMODE(folder.st_mode)
     if uid == 0:
         return True

@@ -9,11 +9,12 @@ from enum import Enum
 from pathlib import Path
 
 from vmstead.adapters import accelerator
-from vmstead.adapters.engine_choice import choose_engine
+from vmstead.adapters.engine_choice import THIS_MACHINE, Surroundings, choose_engine
 from vmstead.adapters.linux_host import LinuxHost
-from vmstead.adapters.private_libvirtd import GUEST_USER, is_installed
+from vmstead.adapters.private_libvirtd import GUEST_USER
 from vmstead.config import Config
 from vmstead.kernel.run import CommandError, run
+from vmstead.ports.host import Host
 
 QEMU = "qemu-system-x86_64"
 _GiB = 1024**3
@@ -37,8 +38,16 @@ class Finding:
     mend: str | None = None
 
 
-async def examine(config: Config) -> AsyncIterator[Finding]:
-    """Every prerequisite of a server with these settings, in the order in which they matter."""
+async def examine(
+    config: Config, host: Host | None = None, around: Surroundings = THIS_MACHINE
+) -> AsyncIterator[Finding]:
+    """Every prerequisite of a server with these settings, in the order in which they matter.
+
+    Args:
+        host: the machine to look at; this one by default.
+    """
+    host = host or LinuxHost()
+    guest_user = GUEST_USER if around.is_root and around.has_libvirtd() else None
     pretends = config.engine == "memory" or config.engine.startswith("test:")
     if pretends:
         yield Finding(
@@ -47,12 +56,12 @@ async def examine(config: Config) -> AsyncIterator[Finding]:
     else:
         for finding in await _qemu():
             yield finding
-        yield await _libvirt(config)
-        yield _kvm(config)
-        yield await _firmware()
+        yield await _libvirt(config, host, around)
+        yield _kvm(config, guest_user)
+        yield await _firmware(host)
         yield _tpm()
-    yield await _memory()
-    for finding in await _state(config, has_guests=not pretends):
+    yield await _memory(host)
+    for finding in await _state(config, host, None if pretends else guest_user):
         yield finding
     yield _server(config)
 
@@ -79,9 +88,9 @@ async def _qemu() -> list[Finding]:
     return findings
 
 
-async def _libvirt(config: Config) -> Finding:
-    name = await choose_engine(config, LinuxHost())
-    if name == "private" and not is_installed():
+async def _libvirt(config: Config, host: Host, around: Surroundings) -> Finding:
+    name = await choose_engine(config, host, around)
+    if name == "private" and not around.has_libvirtd():
         mend = "apt-get install libvirt-daemon-system"
         return Finding("libvirt", Verdict.MISSING, "libvirtd is not installed", mend)
     # It is not on an ordinary user's path.
@@ -92,17 +101,16 @@ async def _libvirt(config: Config) -> Finding:
     return Finding("libvirt", Verdict.GOOD, what)
 
 
-def _kvm(config: Config) -> Finding:
-    user = GUEST_USER if os.geteuid() == 0 and is_installed() else None
-    name, reason = accelerator.choose(config.accel, user)
+def _kvm(config: Config, guest_user: str | None) -> Finding:
+    name, reason = accelerator.choose(config.accel, guest_user)
     if name == "kvm":
         return Finding("kvm", Verdict.GOOD, "guests run at the processor's speed")
     text, _, mend = (reason or "").partition("; allow it with: ")
     return Finding("kvm", Verdict.POOR, f"guests are emulated, which is slow: {text}", mend or None)
 
 
-async def _firmware() -> Finding:
-    images = [name for name in await LinuxHost().firmware() if name.startswith("OVMF_CODE")]
+async def _firmware(host: Host) -> Finding:
+    images = [name for name in await host.firmware() if name.startswith("OVMF_CODE")]
     if not images:
         text = "there are no UEFI images: only VMs with a legacy BIOS start"
         return Finding("firmware", Verdict.POOR, text, "apt-get install ovmf")
@@ -116,14 +124,14 @@ def _tpm() -> Finding:
     return Finding("tpm", Verdict.GOOD, "swtpm is installed")
 
 
-async def _memory() -> Finding:
-    memory = await LinuxHost().memory()
+async def _memory(host: Host) -> Finding:
+    memory = await host.memory()
     text = f"{memory.available / _GiB:.1f} of {memory.total / _GiB:.1f} GiB are available"
     verdict = Verdict.GOOD if memory.available >= _GiB // 2 else Verdict.POOR
     return Finding("memory", verdict, text)
 
 
-async def _state(config: Config, *, has_guests: bool) -> list[Finding]:
+async def _state(config: Config, host: Host, guest_user: str | None) -> list[Finding]:
     state = config.state
     existing = _nearest(state)
     if not os.access(existing, os.W_OK | os.X_OK):
@@ -131,10 +139,10 @@ async def _state(config: Config, *, has_guests: bool) -> list[Finding]:
         return [Finding("state", Verdict.MISSING, text, "choose another folder with --state, or run as root")]
     free = shutil.disk_usage(existing).free
     findings = [Finding("state", Verdict.GOOD, f"{state}, {free / _GiB:.1f} GiB free")]
-    if has_guests and os.geteuid() == 0 and is_installed():
-        barrier = await LinuxHost().unreachable_for(GUEST_USER, existing / "pools")
+    if guest_user is not None:
+        barrier = await host.unreachable_for(guest_user, existing / "pools")
         if barrier is not None:
-            text = f"guests run as {GUEST_USER}, which may not enter {barrier}"
+            text = f"guests run as {guest_user}, which may not enter {barrier}"
             findings.append(Finding("state", Verdict.MISSING, text, f"chmod o+x {barrier}"))
     return findings
 

@@ -58,11 +58,12 @@ class BlockDevice(Device):
     def disk_xml(self, source: DiskSource, slots: Slots) -> Element:
         """The ``disk`` element. See https://libvirt.org/formatdomain.html#hard-drives-floppy-disks-cdroms."""
         bus, prefix = _BUS[self.type]
-        blockio = self.logical_sectorsize and el(
-            "blockio",
-            logical_block_size=self.logical_sectorsize,
-            physical_block_size=self.physical_sectorsize,
-        )
+        sectors = {
+            "logical_block_size": self.logical_sectorsize,
+            # QEMU refuses a disk whose physical sectors, 512 bytes if not set, are smaller than its logical ones.
+            "physical_block_size": self.physical_sectorsize or self.logical_sectorsize,
+        }
+        blockio = el("blockio", **sectors) if self.logical_sectorsize is not None else None
         return el(
             "disk",
             # The host's page cache is left out, and freed blocks are handed back to the host.
@@ -70,7 +71,7 @@ class BlockDevice(Device):
             source_xml(source),
             el("target", dev=slots.target(prefix), bus=bus),
             el("serial", self.serial) if self.serial else None,
-            blockio or None,
+            blockio,
             el("boot", order=slots.boot(first=self.boots_first)),
             type="block" if source.is_block else "file",
             device="disk",

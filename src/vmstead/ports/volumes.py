@@ -88,6 +88,19 @@ class Volumes(Protocol):
         removed. Of a volume that a guest writes to, the copy is what a power cut would have left.
         """
 
+    async def replace(self, name: str, by: str) -> None:
+        """Let the volume ``name`` have the bytes of the volume ``by``, which is gone then; both have one size.
+
+        All at once, and on the disk when this returns: at any moment ``name`` has all the old bytes or all the
+        new ones. What has it open goes on with the old ones. NOT_FOUND when either is not there.
+        """
+
+    async def free(self, path: str) -> int:
+        """Bytes that can still be stored where the API's path of a volume or a file leads.
+
+        Errors are those of ``find`` and ``locate``; the volume or file itself need not exist.
+        """
+
     async def locate(self, path: str) -> Path:
         """The file behind an API path, following links only as long as they stay below an allowed root.
 
@@ -108,3 +121,10 @@ class Volumes(Protocol):
 
     async def remove_file(self, path: str) -> None:
         """Remove a regular file. NOT_FOUND when it is already gone."""
+
+    async def publish_file(self, path: str, target: str, *, over: bool = False) -> None:
+        """Give a file that is complete its final name ``target``, in the same folder, and that folder's owner.
+
+        All at once, and on the disk when this returns. EXISTS when something is there already, unless ``over``
+        lets it replace a file; NOT_FOUND when ``path`` is not there.
+        """
