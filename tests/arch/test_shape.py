@@ -61,6 +61,7 @@ def test_every_public_thing_says_what_it_is_for() -> None:
 
 #: Modules whose behaviour shows only together with others, and the tests that show it.
 TESTED_ELSEWHERE = {
+    "adapters/_sparse.py": "tests/contract/test_volumes.py",
     "cli/reference.py": "tests/unit/reference/test_openrpc.py",
     "reference/examples.py": "tests/unit/reference/test_openrpc.py",
     "reference/markdown.py": "tests/unit/reference/test_openrpc.py",

@@ -10,7 +10,6 @@ of their own, ``<pool>/.volumes``, which does not show among the pool's files::
 import asyncio
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import stat
@@ -19,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from vmstead.adapters._sparse import copy_file, make_file
 from vmstead.ports.volumes import (
     FILE_PREFIX,
     VOLUME_PREFIX,
@@ -39,10 +39,6 @@ _KINDS = {
     errno.EFBIG: VolumeErrorKind.NO_SPACE,
     errno.ENAMETOOLONG: VolumeErrorKind.BAD_NAME,
 }
-#: The request that makes one file share the blocks of another (ioctl_ficlone(2)).
-_FICLONE = 0x40049409
-#: Bytes after which a copy looks whether it is still wanted.
-_CHUNK = 16 * 1024 * 1024
 #: A part of a name: what ZFS allows, so that a name is good wherever it goes.
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.: -]{0,199}")
 
@@ -88,7 +84,7 @@ class DirVolumes:
         return await _in_thread(self._file_size, path)
 
     async def create_file(self, path: str, size: int) -> None:
-        await _in_thread(lambda: _make(self._locate(path), size, f"the file {path}"))
+        await _in_thread(lambda: make_file(self._locate(path), size, f"the file {path}"))
 
     async def duplicate_file(self, path: str, target: str) -> None:
         await _stoppable(self._duplicate_file, path, target)
@@ -153,14 +149,14 @@ class DirVolumes:
                 f"the dataset {above} does not exist; make it first with: mkdir -p {FILE_PREFIX}{above}",
             )
         _make_folders(path.parent)
-        _make(path, size, f"the volume {name}")
+        make_file(path, size, f"the volume {name}")
         return self._find(name)
 
     def _duplicate(self, name: str, target: str, stop: threading.Event) -> None:
         source = self._find(name).source.path
         path, _ = self._volume_file(target)
         _make_folders(path.parent)
-        _copy(source, path, f"the volume {target}", stop)
+        copy_file(source, path, f"the volume {target}", stop)
 
     def _destroy(self, name: str) -> None:
         self._find(name).source.path.unlink()
@@ -233,7 +229,7 @@ class DirVolumes:
     def _duplicate_file(self, path: str, target: str, stop: threading.Event) -> None:
         if self._file_size(path) is None:
             raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{path} does not exist")
-        _copy(self._locate(path), self._locate(target), f"the file {target}", stop)
+        copy_file(self._locate(path), self._locate(target), f"the file {target}", stop)
 
     def _resize_file(self, path: str, size: int) -> None:
         found = self._file_size(path)
@@ -304,69 +300,6 @@ def _make_folders(folder: Path) -> None:
         with contextlib.suppress(FileExistsError):
             each.mkdir()
             each.chmod(0o711)
-
-
-def _make(path: Path, size: int, what: str) -> None:
-    """Make a sparse file that nobody but its owner reads, or nothing at all."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        raise VolumeError(VolumeErrorKind.EXISTS, f"{what} exists already") from None
-    try:
-        os.truncate(descriptor, size)
-        os.fsync(descriptor)
-    except BaseException:
-        path.unlink()
-        raise
-    finally:
-        os.close(descriptor)
-
-
-def _copy(source: Path, target: Path, what: str, stop: threading.Event) -> None:
-    """Make a sparse copy that is there as a whole or not at all, sharing blocks where the file system can."""
-    with source.open("rb") as origin:
-        _make(target, os.fstat(origin.fileno()).st_size, what)
-        try:
-            with target.open("r+b") as copy:
-                try:
-                    fcntl.ioctl(copy.fileno(), _FICLONE, origin.fileno())
-                except OSError:
-                    _copy_data(origin.fileno(), copy.fileno(), stop)
-                os.fsync(copy.fileno())
-        except BaseException:
-            target.unlink()
-            raise
-
-
-def _copy_data(origin: int, copy: int, stop: threading.Event) -> None:
-    """Copy what is not a hole. Raises InterruptedError when told to stop."""
-    end = 0
-    size = os.fstat(origin).st_size
-    while end < size:
-        try:
-            begin = os.lseek(origin, end, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:
-                return  # nothing but a hole up to the end
-            raise
-        end = os.lseek(origin, begin, os.SEEK_HOLE)
-        while begin < end:
-            if stop.is_set():
-                raise InterruptedError(errno.EINTR, "the copy was given up")
-            count = _copy_piece(origin, copy, min(end - begin, _CHUNK), begin)
-            if count == 0:
-                return  # the file has become shorter meanwhile
-            begin += count
-
-
-def _copy_piece(origin: int, copy: int, count: int, at: int) -> int:
-    """Copy up to so many bytes in place; returns how many. The kernel does it where it can."""
-    try:
-        return os.copy_file_range(origin, copy, count, at, at)
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
-            raise
-        return os.pwrite(copy, os.pread(origin, count, at), at)
 
 
 def _real(path: Path, *, may_be_missing: bool = False) -> Path:

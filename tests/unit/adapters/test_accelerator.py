@@ -124,6 +124,9 @@ def test_a_user_that_is_not_there_is_told(kvm: Path) -> None:
     ("mode", "uid", "groups", "allowed"),
     [
         (0o600, 7, [7], True),
+        (0o777, 7, [7], True),
+        (0o777, 8, [70], True),
+        (0o777, 8, [8], True),
         (0o400, 7, [7], False),
         (0o200, 7, [7], False),
         # An owner is not helped by what others may.

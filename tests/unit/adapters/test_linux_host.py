@@ -142,6 +142,8 @@ def route(
         # It is down; it leads to nobody.
         ([route("eth0", flags="0002"), route("eth1", metric=9)], "eth1"),
         ([route("*", flags="0201")], None),
+        # A tunnel has one machine at its other end, and no gateway.
+        ([route("ppp0", flags="0001"), route("eth0", metric=9)], "eth0"),
     ],
 )
 async def test_the_default_route_is_the_best_of_those_that_lead_somewhere(

@@ -139,6 +139,9 @@ async def test_more_than_that_is_refused_with_numbers_and_the_ways_out(bench: Be
 async def test_a_size_that_may_be_meant_in_bytes_is_pointed_out(bench: Bench) -> None:
     hint = "Memory is counted in MiB: 536870912 may have been bytes, which is 512 MiB"
     assert str(await refusal(bench, make_vm(memory=512 * MiB))).endswith(f"with overcommit. {hint}")
+    # Sixteen MiB in bytes would be the least that anything boots with, and as MiB sixteen TiB.
+    least = await refusal(bench, make_vm(memory=2**24))
+    assert str(least).endswith("16777216 may have been bytes, which is 16 MiB")
     smaller = await refusal(bench, make_vm(memory=2**24 - 1))
     assert str(smaller).endswith("with overcommit")
 
