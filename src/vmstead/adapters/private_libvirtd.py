@@ -87,8 +87,7 @@ class PrivateLibvirtd:
             )
         await asyncio.to_thread(_make_folder, self._root)
         recipe = self._write_configuration()
-        # A daemon that is ending may still answer when it has given up its name.
-        if self._pid() is not None and await asyncio.to_thread(self._answers):
+        if await asyncio.to_thread(self._answers):
             if (self._root / "recipe").read_text() == recipe:
                 return
             await self.stop()
