@@ -121,8 +121,13 @@ def _hide_kvm(root: Path) -> None:
 
 def _start(listener: socket.socket, root: Path) -> int:
     """Run libvirtd with the listening socket, handed over as systemd does it (sd_listen_fds(3))."""
+    # Closed by execve: from then on the process is known by its program.
+    reader, writer = os.pipe()
     pid = os.fork()
     if pid != 0:
+        os.close(writer)
+        os.read(reader, 1)
+        os.close(reader)
         return pid
     os.dup2(listener.fileno(), _LISTEN_FDS_START)
     # When it has that number already, dup2 leaves it to be closed.
