@@ -119,7 +119,8 @@ async def running(
         if config.stop_guests_on_exit:
             stack.push_async_callback(host_end.stop_guests, services)
         await clean_up(services)
-        application.tasks.start(host_end.start_guests(services), name="starting guests")
+        due = await host_end.guests_due(services)
+        application.tasks.start(host_end.start_guests(services, due), name="starting guests")
         await web.open()
         yield Server(services, await _listen(web, config))
 

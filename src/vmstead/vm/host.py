@@ -19,24 +19,31 @@ _LAST_BOOT = "boot_id"
 _PATIENCE = 120
 
 
-async def start_guests(services: Services) -> None:
-    """Start the VMs that are to run from the host's start on, side by side, if the host has started anew.
+async def guests_due(services: Services) -> list[Vm]:
+    """The VMs that are to run because the host has started anew, in the order of their ids.
 
-    A server that is only restarted leaves guests as they are: one that somebody has stopped stays so. VMs are
-    started as memory allows, in the order of their ids. What fails is logged, and keeps no other guest.
+    To be asked before clients are answered: what they create from then on is theirs to start. A server that is
+    only restarted leaves guests as they are: one that somebody has stopped stays so.
     """
-    boot = await services.host.boot_id()
-    if services.memory.get(_LAST_BOOT) == boot:
-        return
-    await services.states.settled(_PATIENCE)
+    if services.memory.get(_LAST_BOOT) == await services.host.boot_id():
+        return []
+    return [Vm.of(row) for row in services.vms.all() if row["autostart"]]
+
+
+async def start_guests(services: Services, due: list[Vm]) -> None:
+    """Start the guests that are due, side by side, as memory allows, and remember that this start was served.
+
+    What fails is logged, and keeps no other guest.
+    """
+    if due:
+        await services.states.settled(_PATIENCE)
     ctx = Ctx(**vars(services), session=InternalSession())
-    active = services.states.active()
-    wanted = [row for row in services.vms.all() if row["autostart"] and row["uuid"] not in active]
-    if wanted:
-        log.info("starting guests", count=len(wanted))
-    await asyncio.gather(*(_start(ctx, Vm.of(row)) for row in wanted))
+    waiting = [target for target in due if target.uuid not in services.states.active()]
+    if waiting:
+        log.info("starting guests", count=len(waiting))
+    await asyncio.gather(*(_start(ctx, target) for target in waiting))
     # Only now: a server that is killed meanwhile begins again with those that do not run yet.
-    await services.memory.set(_LAST_BOOT, boot)
+    await services.memory.set(_LAST_BOOT, await services.host.boot_id())
 
 
 async def _start(ctx: Ctx, target: Vm) -> None:

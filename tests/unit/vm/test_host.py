@@ -8,7 +8,7 @@ from tests.harness import Host, server
 from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.memory_engine import MemoryEngine, Script
 from vmstead.kernel.clock import ManualClock
-from vmstead.vm.host import start_guests, stop_guests
+from vmstead.vm.host import guests_due, start_guests, stop_guests
 
 
 async def running(host: Host, name: str, seconds: float | None) -> str:
@@ -80,12 +80,21 @@ async def test_a_vm_that_cannot_start_with_the_host_keeps_no_other(tmp_path: Pat
         for name in ("large", "small"):
             await host.api.call("vm.create", {"name": name, "memory": 64 if name == "small" else 1 << 20})
         host.machine.boot = "second"
-        await start_guests(host.server.services)
+        await start_guests(host.server.services, await guests_due(host.server.services))
         assert await states(host) == {"large": "STOPPED", "small": "RUNNING"}
         # It is not tried again until the host starts anew.
         await host.api.call("vm.stop", 2, {"force": True})
-        await start_guests(host.server.services)
+        await start_guests(host.server.services, await guests_due(host.server.services))
         assert host.server.services.memory.get("boot_id") == "second"
+
+
+async def test_what_a_client_makes_while_guests_are_started_is_left_to_the_client(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        host.machine.boot = "second"
+        due = await guests_due(host.server.services)
+        await host.api.call("vm.create", {"name": "mine", "memory": 64, "autostart": True})
+        await start_guests(host.server.services, due)
+        assert await states(host) == {"mine": "STOPPED"}
 
 
 async def states(host: Host) -> dict[str, str]:
