@@ -36,7 +36,7 @@ from vmstead.store.seal import Seal
 from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
 from vmstead.system import auth, core
-from vmstead.vm import clone, crud, device, events, info, lifecycle
+from vmstead.vm import choices, clone, crud, device, display, events, info, lifecycle, memory_info
 from vmstead.vm import host as host_end
 from vmstead.vm.recovery import clean_up
 from vmstead.web.application import Application
@@ -51,7 +51,10 @@ NAMESPACES: list[Namespace] = [
     clone.vm,
     lifecycle.vm,
     info.vm,
+    memory_info.vm,
+    display.vm,
     device.vm_device,
+    choices.vm_device,
     auth.auth,
     core.core,
 ]

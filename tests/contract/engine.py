@@ -86,6 +86,14 @@ class EngineContract:
     def machine(self) -> Machine:
         raise NotImplementedError
 
+    async def test_it_tells_what_guests_can_be_made_of(self, machine: Machine) -> None:
+        async with connected(machine) as (engine, _):
+            found = await engine.capabilities()
+            assert all(architecture.isidentifier() for architecture in found.machines)
+            assert list(found.cpu_models) == sorted(found.cpu_models)
+            assert await engine.capabilities() == found
+        assert await kind_of(engine.capabilities()) is EngineErrorKind.UNREACHABLE
+
     async def test_it_says_what_it_is_while_it_is_connected(self, machine: Machine) -> None:
         async with connected(machine) as (engine, _):
             info = engine.info

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from tests.unit.vm.support import make_vm, vm_values
 from vmstead.devices import Attributes, Device, Placed
 from vmstead.devices.nic import Attachment
+from vmstead.ports.hardware import UsbDevice
 from vmstead.ports.volumes import DiskSource
 from vmstead.vm.entries import in_boot_order
 from vmstead.vm.firmware import choose
@@ -95,6 +96,8 @@ def _resolved(found: dict[str, Any] | None) -> object:
         return None
     if "path" in found:
         return DiskSource(Path(found["path"]), found.get("is_block", False))
+    if "node" in found:
+        return UsbDevice(**found)
     return Attachment(found["kind"], found.get("name"))
 
 

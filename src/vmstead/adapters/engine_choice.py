@@ -113,6 +113,7 @@ async def _private(config: Config, around: Surroundings) -> Target:
         guest_user=GUEST_USER,
         pid_files=daemon.pid_files,
         tpm_states=daemon.tpm_states,
+        log_folder=daemon.log_folder,
         leave=leave,
     )
 
@@ -123,11 +124,15 @@ def _by_uri(uri: str, setting: str, around: Surroundings) -> Target:
     if uri == "qemu:///system":
         user = _configured_user(around.qemu_conf)
         states = _SYSTEM_TPM_STATES if around.is_root else None
-        target = Target(uri, "", None, True, user, Path("/run/libvirt/qemu"), tpm_states=states)
+        logs = Path("/var/log/libvirt/qemu")
+        target = Target(
+            uri, "", None, True, user, Path("/run/libvirt/qemu"), tpm_states=states, log_folder=logs
+        )
         return _with_accelerator(target, setting)
     if uri == "qemu:///session":
         states = _session_settings() / "libvirt/qemu/swtpm"
-        target = Target(uri, "", None, False, None, _session_pid_files(), tpm_states=states)
+        logs = _session_cache() / "libvirt/qemu/log"
+        target = Target(uri, "", None, False, None, _session_pid_files(), tpm_states=states, log_folder=logs)
         return _with_accelerator(target, setting)
     # Another machine or another root: what holds there is not known here.
     accel = "tcg" if setting == "tcg" else "kvm"
@@ -160,6 +165,10 @@ def _name_of(user: str) -> str:
 
 def _session_settings() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+
+
+def _session_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def _session_pid_files() -> Path | None:

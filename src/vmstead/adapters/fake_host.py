@@ -1,9 +1,10 @@
 """A host that is what it is told to be: for tests, and for authors of clients who want another machine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vmstead.ports.hardware import PciAddress, PciDevice, UsbDevice
 from vmstead.ports.host import Interface, Memory
 
 _GiB = 1024**3
@@ -29,6 +30,11 @@ class FakeHost:
             "OVMF_VARS_4M.ms.fd",
         }
     )
+    pci: list[PciDevice] = field(default_factory=list)
+    usb: list[UsbDevice] = field(default_factory=list)
+    iommu: bool = True
+    flags: set[str] = field(default_factory=set)
+    own_addresses: list[str] = field(default_factory=lambda: ["192.0.2.10", "2001:db8::10"])
     #: Folder that users other than root may not enter.
     barrier: Path | None = None
 
@@ -60,3 +66,18 @@ class FakeHost:
         if self.barrier is not None and path.is_relative_to(self.barrier) and user != "root":
             return self.barrier
         return None
+
+    async def pci_devices(self) -> Mapping[PciAddress, PciDevice]:
+        return {device.address: device for device in self.pci}
+
+    async def usb_devices(self) -> Mapping[str, UsbDevice]:
+        return {device.node: device for device in self.usb}
+
+    async def has_iommu(self) -> bool:
+        return self.iommu
+
+    async def processor_flags(self) -> frozenset[str]:
+        return frozenset(self.flags)
+
+    async def addresses(self) -> Sequence[str]:
+        return list(self.own_addresses)

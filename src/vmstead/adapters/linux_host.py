@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import pwd
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from vmstead.adapters import hardware
+from vmstead.ports.hardware import PciAddress, PciDevice, UsbDevice
 from vmstead.ports.host import Interface, Memory
 
 _BOOT_ID = "sys/kernel/random/boot_id"
@@ -61,6 +64,47 @@ class LinuxHost:
 
     async def unreachable_for(self, user: str, path: Path) -> Path | None:
         return await asyncio.to_thread(_unreachable_for, user, path)
+
+    async def pci_devices(self) -> Mapping[PciAddress, PciDevice]:
+        return await asyncio.to_thread(hardware.pci_devices, self._sys)
+
+    async def usb_devices(self) -> Mapping[str, UsbDevice]:
+        return await asyncio.to_thread(hardware.usb_devices, self._sys)
+
+    async def has_iommu(self) -> bool:
+        return await asyncio.to_thread(hardware.has_iommu, self._sys)
+
+    async def processor_flags(self) -> frozenset[str]:
+        return await asyncio.to_thread(_processor_flags, self._proc / "cpuinfo")
+
+    async def addresses(self) -> Sequence[str]:
+        return await asyncio.to_thread(_addresses, self._proc / "net")
+
+
+def _processor_flags(table: Path) -> frozenset[str]:
+    """Those of the first processor; Intel's virtualization has a line of its own."""
+    found: dict[str, str] = {}
+    for line in table.read_text().splitlines():
+        name, _, text = line.partition(":")
+        if name.strip() in {"flags", "vmx flags"}:
+            found.setdefault(name.strip(), text)
+    return frozenset(" ".join(found.values()).split())
+
+
+def _addresses(net: Path) -> list[str]:
+    """IPv4 addresses from the table of routes that end here, IPv6 addresses from their own table."""
+    found: set[ipaddress.IPv4Address | ipaddress.IPv6Address] = set()
+    candidate = ""
+    for line in (net / "fib_trie").read_text().splitlines():
+        if "|-- " in line:
+            candidate = line.rpartition(" ")[2]
+        elif line.split()[1:] == ["host", "LOCAL"]:
+            found.add(ipaddress.IPv4Address(candidate))
+    with contextlib.suppress(FileNotFoundError):  # no IPv6
+        for line in (net / "if_inet6").read_text().splitlines():
+            found.add(ipaddress.IPv6Address(int(line.split()[0], 16)))
+    usable = [each for each in found if not (each.is_link_local or each.is_loopback)]
+    return [str(each) for each in sorted(usable, key=lambda each: (each.version, int(each)))]
 
 
 def _memory(proc: Path) -> Memory:

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import ParseError, fromstring
 from vmstead.kernel.clock import Clock
 from vmstead.ports.engine import (
     INACTIVE,
+    Capabilities,
     ConsoleStream,
     Domain,
     DomainState,
@@ -111,6 +112,12 @@ class MemoryEngine:
         self._stop(uuid)
 
     # --- the port -----------------------------------------------------------------------------------
+
+    async def capabilities(self) -> Capabilities:
+        self._require_connection()
+        return Capabilities(
+            {"x86_64": ("pc", "pc-i440fx-9.2", "pc-q35-9.2", "q35")}, ("EPYC", "Nehalem", "qemu64")
+        )
 
     async def define(self, domain: Domain) -> None:
         self._require_connection()

@@ -60,6 +60,11 @@ class PrivateLibvirtd:
         return f"qemu+unix:///system?socket={quote(str(self._socket))}"
 
     @property
+    def log_folder(self) -> Path:
+        """Where each guest's log is, as ``<domain>.log``."""
+        return self._root / "log/qemu"
+
+    @property
     def tpm_states(self) -> Path:
         """Where libvirt keeps a folder for each guest's TPM."""
         return self._root / "lib" / "swtpm"

@@ -9,9 +9,11 @@ from vmstead.devices.cdrom import Cdrom
 from vmstead.devices.disk import Disk
 from vmstead.devices.display import Display
 from vmstead.devices.nic import Nic
+from vmstead.devices.pci import Pci
 from vmstead.devices.raw import Raw
+from vmstead.devices.usb import Usb
 
-AnyDevice: TypeAlias = Cdrom | Disk | Display | Nic | Raw
+AnyDevice: TypeAlias = Cdrom | Disk | Display | Nic | Pci | Raw | Usb
 #: What ``attributes`` can be, told apart by ``dtype``.
 Attributes = Annotated[AnyDevice, Discriminator("dtype")]
 
@@ -22,10 +24,9 @@ TYPES: dict[str, type[Device]] = {
 
 
 def load(attributes: dict[str, Any]) -> Device:
-    """A device from stored attributes. They were checked when they were stored and are not checked again."""
-    kind = TYPES[attributes["dtype"]]
-    known = {key: value for key, value in attributes.items() if key in kind.model_fields}
-    return kind.model_construct(**known)
+    """A device from stored attributes."""
+    device: Device = TYPES[attributes["dtype"]].of(attributes)
+    return device
 
 
 __all__ = ["TYPES", "AnyDevice", "Attributes", "Device", "Placed", "Slots", "load"]

@@ -5,15 +5,15 @@ in which they stand in ``Device``; the defaults do nothing, so a type overrides 
 """
 
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from vmstead.ctx import Ctx
 from vmstead.errors import Problem
 from vmstead.kernel.model import Model
-from vmstead.kernel.xml import Element
+from vmstead.kernel.xml import Element, el
 
 
 def problem(attribute: str, message: str, errno: int = 22) -> Problem:
@@ -41,6 +41,10 @@ class Placed:
         return f"device {self.id}" if self.id > 0 else "another new device"
 
 
+#: Controllers for slow devices that share the ports of a fast one, which by itself knows only fast devices.
+_COMPANIONS = {"ich9-ehci1": (("ich9-uhci1", 0), ("ich9-uhci2", 2), ("ich9-uhci3", 4))}
+
+
 @dataclass
 class Slots:
     """Names and numbers that the devices of one domain take one after the other.
@@ -56,6 +60,7 @@ class Slots:
     boots: int = 0
     targets: dict[str, int] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    usb: dict[str, int] = field(default_factory=dict)
 
     def boot(self, *, first: bool = False) -> int:
         """The next place in the boot order, from 1; with ``first`` the next of those that are kept."""
@@ -74,6 +79,18 @@ class Slots:
             letters = string.ascii_lowercase[number % 26] + letters
             number = number // 26 - 1
         return prefix + letters
+
+    def usb_controller(self, model: str) -> tuple[int, list[Element]]:
+        """The number of the USB controller of this model, and its elements the first time it is asked for."""
+        is_new = model not in self.usb
+        index = self.usb.setdefault(model, len(self.usb))
+        if not is_new:
+            return index, []
+        companions = [
+            el("controller", el("master", startport=port), type="usb", model=companion, index=index)
+            for companion, port in _COMPANIONS.get(model, ())
+        ]
+        return index, [el("controller", type="usb", model=model, index=index), *companions]
 
     def once(self, what: str) -> bool:
         """True the first time it is asked for ``what``: for parts a domain has only one of."""
@@ -120,10 +137,11 @@ class Device(Model):
 
     # --- cloning ----------------------------------------------------------------------------------
 
-    async def copy_for(self, name: str, ctx: Ctx, steps: AsyncExitStack) -> Self:
+    async def copy_for(self, name: str, ctx: Ctx, steps: AsyncExitStack) -> Self | None:
         """The device for a clone of its VM with that name, with a copy of the storage behind it.
 
         What no two VMs can share is left out, for ``complete`` to fill in. Undo steps as for ``provision``.
+        None for a device that stays with the original.
         """
         return self
 
@@ -162,6 +180,12 @@ class Device(Model):
     def identity(self) -> str:
         """What the device is to a person: a path, an interface, an address."""
         return ""
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, Any]) -> Self:
+        """From stored attributes. They were checked when they were stored and are not checked again."""
+        known = {key: value for key, value in attributes.items() if key in cls.model_fields}
+        return cast("Self", cls.model_construct(**known))
 
     def entry(self) -> dict[str, object]:
         """The attributes as clients read them, and as they are stored."""

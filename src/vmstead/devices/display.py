@@ -2,9 +2,10 @@
 
 import errno
 import ipaddress
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AsyncExitStack
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -70,13 +71,9 @@ class Display(Device):
         port = self.port or self._kept(old.port if old else None)
         web_port = self.web_port or self._kept(old.web_port if old else None)
         if not port or not web_port:
-            used = configured_ports(others) | await ctx.host.listening_ports() | _NEVER
-            used |= {given for given in (port, web_port) if given}
-            free = (each for each in PORTS if each not in used)
-            port, web_port = port or next(free, None), web_port or next(free, None)
-            if not port or not web_port:
-                text = f"no TCP port from {PORTS.start} to {PORTS.stop - 1} is free for a display"
-                raise CallError(text, errno.ENOSPC)
+            given = {each for each in (port, web_port) if each}
+            free = iter(await free_ports(ctx, others, 2 - len(given), but=given))
+            port, web_port = port or next(free), web_port or next(free)
         return self.model_copy(update={"port": port, "web_port": web_port})
 
     def _kept(self, port: int | None) -> int | None:
@@ -95,10 +92,7 @@ class Display(Device):
             yield problem("password", f"{self.type} passwords have at most {longest} characters")
 
     async def examine(self, ctx: Ctx, others: Sequence[Placed], old: Self | None) -> list[Problem]:
-        taken = configured_ports(others) | _NEVER
-        listen = ctx.config.listen
-        if listen is not None:
-            taken |= {listen.port}
+        taken = configured_ports(others) | _NEVER | _own_port(ctx)
         return [
             problem(name, f"port {port} is taken; null chooses a free one")
             for name, port in (("port", self.port), ("web_port", self.web_port))
@@ -120,8 +114,9 @@ class Display(Device):
             passwd=self.password or None,
         )
         if slots.once("pointer"):
-            yield el("controller", type="usb", model="nec-xhci")
-            yield el("input", type="tablet", bus="usb")
+            index, controller = slots.usb_controller("nec-xhci")
+            yield from controller
+            yield el("input", el("address", type="usb", bus=index), type="tablet", bus="usb")
         if is_spice and slots.once("spicevmc"):
             yield el("channel", el("target", type="virtio", name="com.redhat.spice.0"), type="spicevmc")
         if slots.once("video"):
@@ -157,3 +152,27 @@ def configured_ports(devices: Sequence[Placed]) -> frozenset[int]:
         for port in (placed.device.port, placed.device.web_port)
         if port
     )
+
+
+async def free_ports(ctx: Ctx, others: Sequence[Placed], count: int, but: Collection[int] = ()) -> list[int]:
+    """The lowest ports that nothing listens on and no display has.
+
+    Raises:
+        CallError: ENOSPC, when there are not so many.
+    """
+    used = configured_ports(others) | await ctx.host.listening_ports() | _NEVER | _own_port(ctx) | {*but}
+    found = list(itertools.islice((port for port in PORTS if port not in used), count))
+    if len(found) < count:
+        text = f"no TCP port from {PORTS.start} to {PORTS.stop - 1} is free for a display"
+        raise CallError(text, errno.ENOSPC)
+    return found
+
+
+def _own_port(ctx: Ctx) -> set[int]:
+    """Where the server itself listens; at this moment it may not do so yet, or no more."""
+    return {ctx.config.listen.port} if ctx.config.listen is not None else set()
+
+
+def resolutions() -> tuple[str, ...]:
+    """The sizes that a screen can have, largest first."""
+    return get_args(Resolution)

@@ -5,8 +5,9 @@ the engine runs on this machine.
 """
 
 import enum
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 
@@ -81,6 +82,7 @@ class EngineInfo:
         privileged: it can make network devices (bridge ports, macvtap) and hand out host devices.
         guest_user: name of the user that guest processes run as; None where it is the server's own.
         runs_guests: domains are real processes; false for an engine that only pretends.
+        log_folder: where guests' logs are, as ``<domain>.log``; None where they cannot be read.
     """
 
     uri: str
@@ -90,6 +92,20 @@ class EngineInfo:
     privileged: bool
     guest_user: str | None
     runs_guests: bool = True
+    log_folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What guests can be made of.
+
+    Attributes:
+        machines: machine types by architecture, with the names that stand for the newest of a kind.
+        cpu_models: models that a guest's processor can be, by name.
+    """
+
+    machines: Mapping[str, Sequence[str]]
+    cpu_models: Sequence[str]
 
 
 class EngineListener(Protocol):
@@ -134,6 +150,9 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Let go. Guests keep running."""
+
+    async def capabilities(self) -> Capabilities:
+        """What guests can be made of here. Asked of the engine once for each connection: that can take seconds."""
 
     async def define(self, domain: Domain) -> None:
         """Make the domain known, replacing an inactive definition with the same uuid.

@@ -1,9 +1,11 @@
 """The machine that the server runs on: what it has, for checks and choices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from vmstead.ports.hardware import PciAddress, PciDevice, UsbDevice
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +17,7 @@ class Interface:
         is_bridge: it is an Ethernet bridge.
         bridge: the bridge it is a port of, None when of none.
         is_wireless: it cannot carry frames of other MAC addresses.
-        is_virtual: it has no device of its own (tap, veth, bridge, …).
+        is_virtual: no device is behind it (tap, veth, bridge, …); bonds and VLANs lead to those of others.
         description: for a choice list; empty when there is nothing to add to the name.
     """
 
@@ -51,7 +53,7 @@ class Host(Protocol):
         """Number of processors that are online."""
 
     async def interfaces(self) -> Mapping[str, Interface]:
-        """Network interfaces by name, without loopback."""
+        """Network interfaces by name, without loopback and the ports of bonds."""
 
     async def default_interface(self) -> str | None:
         """The interface of the IPv4 default route, None when there is no such route."""
@@ -64,3 +66,18 @@ class Host(Protocol):
 
     async def unreachable_for(self, user: str, path: Path) -> Path | None:
         """The first folder above ``path`` that ``user`` may not enter; None when all may be entered."""
+
+    async def pci_devices(self) -> Mapping[PciAddress, PciDevice]:
+        """PCI functions by address."""
+
+    async def usb_devices(self) -> Mapping[str, UsbDevice]:
+        """USB devices that are plugged in, by libvirt's name for them; without the hubs of the controllers."""
+
+    async def has_iommu(self) -> bool:
+        """Whether an IOMMU keeps PCI devices apart, so that a guest can have one."""
+
+    async def processor_flags(self) -> frozenset[str]:
+        """What the processors can do, in the kernel's words (``vmx``, ``svm``, ``npt``, …)."""
+
+    async def addresses(self) -> Sequence[str]:
+        """IP addresses of the interfaces that are up, without those of one link only."""

@@ -13,7 +13,7 @@ class Origin:
     """The other end of a connection.
 
     A unix peer has ``pid``, ``uid`` and ``gid``, told by the kernel; a TCP peer has ``address`` and ``port``.
-    ``is_tls`` says that the TCP connection is encrypted.
+    ``is_tls`` says that the TCP connection is encrypted; ``local_address`` and ``local_port`` are this end of it.
     """
 
     pid: int | None = None
@@ -22,6 +22,8 @@ class Origin:
     address: str = ""
     port: int = 0
     is_tls: bool = False
+    local_address: str = ""
+    local_port: int = 0
 
     @property
     def is_unix(self) -> bool:

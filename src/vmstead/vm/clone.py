@@ -78,6 +78,8 @@ async def _copies(ctx: Ctx, steps: AsyncExitStack, source: Vm, name: str) -> lis
             number = errno.ENOENT if error.kind.name == "NOT_FOUND" else errno.EFAULT
             text = f"device {each.id} of {source} could not be copied: {error}"
             raise CallError(text, number) from None
+        if device is None:
+            continue
         # Ids of the store are positive: no device takes this one for itself.
         copies.append(Placed(-1 - index, -1, each.order, device))
     return copies

@@ -7,7 +7,6 @@ from typing import Any
 
 from vmstead.ctx import Ctx
 from vmstead.devices import Attributes, Placed
-from vmstead.devices.nic import attachment_labels
 from vmstead.errors import CallError, Problem, ValidationErrors
 from vmstead.kernel.bus import Change
 from vmstead.kernel.model import Field, Model
@@ -190,9 +189,3 @@ def _is_gone(error: Exception) -> bool:
 def _tell(ctx: Ctx, change: Change, id: int, vm: int) -> None:
     events.device_changed(ctx, change, id)
     events.vm_changed(ctx, "changed", vm)
-
-
-@vm_device.method(role="VM_DEVICE_READ")
-async def nic_attach_choices(ctx: Ctx) -> dict[str, str]:
-    """What a NIC can be attached to: bridges and interfaces of the host, and always user-mode NAT."""
-    return await attachment_labels(ctx)

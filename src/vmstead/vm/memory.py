@@ -32,6 +32,11 @@ async def _outstanding(ctx: Ctx) -> int:
     return sum(max(0, size - resident.get(uuid, 0)) for uuid, size in sizes.items())
 
 
+def needed(vm: Vm) -> int:
+    """Bytes that a start must find free."""
+    return (vm.min_memory or vm.memory) * MiB
+
+
 @asynccontextmanager
 async def reserved(ctx: Ctx, vm: Vm, *, overcommit: bool) -> AsyncIterator[None]:
     """Hold the VM's memory while it starts, so that two starts cannot both be promised the last of it.
@@ -39,17 +44,17 @@ async def reserved(ctx: Ctx, vm: Vm, *, overcommit: bool) -> AsyncIterator[None]
     Raises:
         CallError: ENOMEM, when there is not enough and the caller does not want to overcommit.
     """
-    needed = (vm.min_memory or vm.memory) * MiB
+    wanted = needed(vm)
     with ExitStack() as promise:
         async with ctx.locks.edit("memory", "Memory is being reserved for a VM"):
             free = await available(ctx, overcommit=overcommit)
-            if needed > free and not overcommit:
+            if wanted > free and not overcommit:
                 raise CallError(
-                    f"{vm} needs {needed // MiB} MiB of memory and {free // MiB} MiB are free; "
+                    f"{vm} needs {wanted // MiB} MiB of memory and {free // MiB} MiB are free; "
                     f"stop another VM, give this one less memory, or start it with overcommit{_hint(vm)}",
                     errno.ENOMEM,
                 )
-            promise.enter_context(ctx.promised_memory.promise(vm.id, needed))
+            promise.enter_context(ctx.promised_memory.promise(vm.id, wanted))
         yield
 
 

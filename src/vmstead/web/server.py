@@ -152,7 +152,14 @@ def _origin(request: web.Request) -> Origin:
         pid, uid, gid = peer_credentials(connection)
         return Origin(pid=pid, uid=uid, gid=gid)
     address, port, *_ = transport.get_extra_info("peername")
-    return Origin(address=address, port=port, is_tls=transport.get_extra_info("sslcontext") is not None)
+    own_address, own_port, *_ = transport.get_extra_info("sockname")
+    return Origin(
+        address=address,
+        port=port,
+        is_tls=transport.get_extra_info("sslcontext") is not None,
+        local_address=own_address,
+        local_port=own_port,
+    )
 
 
 def _remove_stale(path: Path) -> None:

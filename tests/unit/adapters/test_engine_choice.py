@@ -134,6 +134,7 @@ async def test_the_system_daemon_has_rights_and_a_user_for_its_guests(
         guest_user="libvirt-qemu",
         pid_files=Path("/run/libvirt/qemu"),
         tpm_states=Path("/var/lib/libvirt/swtpm"),
+        log_folder=Path("/var/log/libvirt/qemu"),
     )
     assert await target(tmp_path, "qemu:///system", accel) == expected
 
@@ -174,6 +175,7 @@ async def test_a_session_has_its_files_where_the_desktop_has_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", "/home/a/settings")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/home/a/cache")
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
     assert await target(tmp_path, "qemu:///session", is_root=False) == Target(
         uri="qemu:///session",
@@ -183,6 +185,7 @@ async def test_a_session_has_its_files_where_the_desktop_has_them(
         guest_user=None,
         pid_files=Path("/run/user/7/libvirt/qemu/run"),
         tpm_states=Path("/home/a/settings/libvirt/qemu/swtpm"),
+        log_folder=Path("/home/a/cache/libvirt/qemu/log"),
     )
 
 

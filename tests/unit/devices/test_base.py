@@ -18,7 +18,9 @@ LEAST: dict[str, dict[str, Any]] = {
     "DISK": {"path": "/dev/zvol/tank/a"},
     "DISPLAY": {},
     "NIC": {},
+    "PCI": {"pptdev": "0000:01:00.0"},
     "RAW": {"path": "/mnt/tank/a.img"},
+    "USB": {"device": "usb_1_2"},
 }
 
 

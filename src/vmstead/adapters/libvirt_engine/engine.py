@@ -11,13 +11,16 @@ import structlog
 
 from vmstead.adapters.libvirt_engine import binding
 from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call
+from vmstead.adapters.libvirt_engine.capabilities import read_capabilities
 from vmstead.adapters.libvirt_engine.console import LibvirtConsole
+from vmstead.adapters.libvirt_engine.definitions import KEEP_STATE, REMOVE_STATE, look_up, undefine_inactive
 from vmstead.adapters.libvirt_engine.processes import find_pid
 from vmstead.adapters.libvirt_engine.target import Provider, Target
 from vmstead.adapters.libvirt_engine.tpm import copy_state, remove_state
 from vmstead.kernel.clock import Clock, within
 from vmstead.ports.engine import (
     INACTIVE,
+    Capabilities,
     ConsoleStream,
     Domain,
     DomainState,
@@ -35,14 +38,6 @@ log = structlog.get_logger()
 _PAUSES = (0.5, 15.0)
 #: Seconds between two signs of life, and how many may be missing.
 _KEEPALIVE = (5, 4)
-_UNDEFINE = (
-    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
-)
-#: The TPM flags came with libvirt 8.9; before, the state goes with the definition.
-_KEEP_STATE = libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | getattr(libvirt, "VIR_DOMAIN_UNDEFINE_KEEP_TPM", 0)
-_REMOVE_STATE = libvirt.VIR_DOMAIN_UNDEFINE_NVRAM | getattr(libvirt, "VIR_DOMAIN_UNDEFINE_TPM", 0)
 
 
 class LibvirtEngine:
@@ -59,6 +54,7 @@ class LibvirtEngine:
         self._registration = 0
         self._target: Target | None = None
         self._info: EngineInfo | None = None
+        self._capabilities: Capabilities | None = None
         self._listener: EngineListener | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -192,6 +188,7 @@ class LibvirtEngine:
             privileged=target.privileged,
             guest_user=target.guest_user,
             runs_guests=target.runs_guests,
+            log_folder=target.log_folder,
         )
         return states, info
 
@@ -206,6 +203,7 @@ class LibvirtEngine:
 
     async def _disconnect(self) -> None:
         connection, self._connection, self._info = self._connection, None, None
+        self._capabilities = None
         for look in self._looks:
             look.cancel()
         if connection is not None:
@@ -262,7 +260,7 @@ class LibvirtEngine:
 
     def _read(self, uuid: str) -> DomainState:
         """A domain's state, once libvirt knows it. Runs on a thread."""
-        domain = _look_up(self._connected(), uuid)
+        domain = look_up(self._connected(), uuid)
         if domain is None:
             return INACTIVE
         with contextlib.suppress(libvirt.libvirtError):
@@ -272,21 +270,26 @@ class LibvirtEngine:
 
     # --- actions ----------------------------------------------------------------------------------
 
+    async def capabilities(self) -> Capabilities:
+        if self._capabilities is None:
+            self._capabilities = await call(read_capabilities, self._connected())
+        return self._capabilities
+
     async def define(self, domain: Domain) -> None:
         def define() -> None:
-            known = _look_up(self._connected(), domain.uuid)
+            known = look_up(self._connected(), domain.uuid)
             if known is not None and known.name() != domain.name:
                 # libvirt cannot rename by defining; what belongs to the uuid stays.
-                _undefine_inactive(known, _KEEP_STATE)
+                undefine_inactive(known, KEEP_STATE)
             self._connected().defineXML(domain.xml.decode())
 
         await call(define)
 
     async def undefine(self, uuid: str) -> None:
         def undefine() -> None:
-            known = _look_up(self._connected(), uuid)
+            known = look_up(self._connected(), uuid)
             if known is not None:
-                _undefine_inactive(known, _REMOVE_STATE)
+                undefine_inactive(known, REMOVE_STATE)
             if self._target is not None and self._target.tpm_states is not None:
                 # Also that of a domain which was never defined, and what an older libvirt has left.
                 remove_state(self._target.tpm_states, uuid)
@@ -367,28 +370,6 @@ def _close(connection: Any, registration: int) -> None:
     ):
         with contextlib.suppress(libvirt.libvirtError):
             step()
-
-
-def _look_up(connection: Any, uuid: str) -> Any:
-    try:
-        return connection.lookupByUUIDString(uuid)
-    except libvirt.libvirtError as error:
-        if binding.is_no_domain(error):
-            return None
-        raise
-
-
-def _undefine_inactive(domain: Any, state: int) -> None:
-    # libvirt would take the definition from under the guest, which then loses it at its end.
-    if domain.isActive():
-        raise EngineError(EngineErrorKind.WRONG_STATE, "the domain is active")
-    try:
-        domain.undefineFlags(_UNDEFINE | state)
-    except libvirt.libvirtError as error:
-        # Older versions and other drivers know fewer flags; what they do not know they do not keep either.
-        if error.get_error_code() not in (libvirt.VIR_ERR_INVALID_ARG, libvirt.VIR_ERR_NO_SUPPORT):
-            raise
-        domain.undefineFlags(0)
 
 
 def _version(connection: Any) -> str:

@@ -17,6 +17,7 @@ class Target:
         guest_user: whom guests run as; None: the server's own user.
         pid_files: folder with a file ``<domain>.pid`` for each guest; None where there is none.
         tpm_states: folder with a folder ``<uuid>`` for each TPM; None where it is not within reach.
+        log_folder: folder with a file ``<domain>.log`` for each guest; None where it is not within reach.
         runs_guests: false for libvirt's test driver.
         leave: called when the server lets go of it, with whether guests are running.
     """
@@ -28,6 +29,7 @@ class Target:
     guest_user: str | None
     pid_files: Path | None
     tpm_states: Path | None = None
+    log_folder: Path | None = None
     runs_guests: bool = True
     leave: Callable[[bool], Awaitable[None]] | None = None
 

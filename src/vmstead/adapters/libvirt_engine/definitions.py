@@ -1,0 +1,45 @@
+"""libvirt's definitions of domains: finding one, and taking one away with or without what belongs to it."""
+
+from typing import Any
+
+import libvirt
+
+from vmstead.adapters.libvirt_engine import binding
+from vmstead.ports.engine import EngineError, EngineErrorKind
+
+_UNDEFINE = (
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+)
+#: The TPM flags came with libvirt 8.9; before, the state goes with the definition.
+KEEP_STATE = libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM | getattr(libvirt, "VIR_DOMAIN_UNDEFINE_KEEP_TPM", 0)
+REMOVE_STATE = libvirt.VIR_DOMAIN_UNDEFINE_NVRAM | getattr(libvirt, "VIR_DOMAIN_UNDEFINE_TPM", 0)
+
+
+def look_up(connection: Any, uuid: str) -> Any:
+    """The domain, None when libvirt does not know it."""
+    try:
+        return connection.lookupByUUIDString(uuid)
+    except libvirt.libvirtError as error:
+        if binding.is_no_domain(error):
+            return None
+        raise
+
+
+def undefine_inactive(domain: Any, state: int) -> None:
+    """Take a definition away. ``state``: ``KEEP_STATE`` or ``REMOVE_STATE`` of the firmware and the TPM.
+
+    Raises:
+        EngineError: WRONG_STATE, when a guest runs by it.
+    """
+    # libvirt would take the definition from under the guest, which then loses it at its end.
+    if domain.isActive():
+        raise EngineError(EngineErrorKind.WRONG_STATE, "the domain is active")
+    try:
+        domain.undefineFlags(_UNDEFINE | state)
+    except libvirt.libvirtError as error:
+        # Older versions and other drivers know fewer flags; what they do not know they do not keep either.
+        if error.get_error_code() not in (libvirt.VIR_ERR_INVALID_ARG, libvirt.VIR_ERR_NO_SUPPORT):
+            raise
+        domain.undefineFlags(0)
