@@ -22,6 +22,8 @@ from vmstead.adapters.memory_engine import MemoryEngine
 from vmstead.app import Server, running
 from vmstead.config import Address, Config
 from vmstead.kernel.clock import ManualClock
+from vmstead.ports.images import Images
+from vmstead.ports.volumes import Volumes
 
 #: Seconds after which a test that waits for something that does not come fails.
 PATIENCE = 20
@@ -214,6 +216,8 @@ async def server(
     engine: MemoryEngine | None = None,
     machine: FakeHost | None = None,
     clock: ManualClock | None = None,
+    volumes: Volumes | None = None,
+    images: Images | None = None,
     **settings: Any,
 ) -> AsyncIterator[Host]:
     """A server on a state folder below ``tmp_path``, and a client that is logged in as root."""
@@ -230,7 +234,9 @@ async def server(
     )
     config = Config(**{**vars(config), **settings})
     async with (
-        running(config, engine=engine, host=machine, clock=clock) as running_server,
+        running(
+            config, engine=engine, host=machine, clock=clock, volumes=volumes, images=images
+        ) as running_server,
         aiohttp.ClientSession() as http,
     ):
         host = Host(running_server, engine, clock, machine, config, http)

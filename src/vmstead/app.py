@@ -14,6 +14,7 @@ import structlog
 from vmstead.adapters.dir_volumes import DirVolumes
 from vmstead.adapters.engine_choice import make_engine
 from vmstead.adapters.linux_host import LinuxHost
+from vmstead.adapters.qemu_img import QemuImg
 from vmstead.config import Config
 from vmstead.ctx import Services
 from vmstead.kernel.bus import Bus
@@ -25,6 +26,7 @@ from vmstead.kernel.locks import Locks
 from vmstead.kernel.states import States
 from vmstead.ports.engine import DomainState, Engine
 from vmstead.ports.host import Host
+from vmstead.ports.images import Images
 from vmstead.ports.volumes import Volumes
 from vmstead.rpc.dispatch import owner_of
 from vmstead.rpc.registry import Namespace, table
@@ -36,7 +38,7 @@ from vmstead.store.seal import Seal
 from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
 from vmstead.system import auth, core
-from vmstead.vm import choices, clone, crud, device, display, events, info, lifecycle, memory_info
+from vmstead.vm import choices, clone, crud, device, display, events, images, info, lifecycle, memory_info
 from vmstead.vm import host as host_end
 from vmstead.vm.recovery import clean_up
 from vmstead.web.application import Application
@@ -55,6 +57,8 @@ NAMESPACES: list[Namespace] = [
     display.vm,
     device.vm_device,
     choices.vm_device,
+    images.vm,
+    images.vm_device,
     auth.auth,
     core.core,
 ]
@@ -86,6 +90,7 @@ async def running(
     *,
     engine: Engine | None = None,
     volumes: Volumes | None = None,
+    images: Images | None = None,
     host: Host | None = None,
     clock: Clock | None = None,
 ) -> AsyncIterator[Server]:
@@ -107,6 +112,7 @@ async def running(
             volumes or DirVolumes(pools(config), config.roots),
             host or LinuxHost(),
             clock,
+            images or QemuImg(),
         )
         application = Application(
             services, table(NAMESPACES), os.geteuid(), RateLimit(clock, config.login_rate)
@@ -129,7 +135,13 @@ async def running(
 
 
 def build(
-    config: Config, database: Database, engine: Engine, volumes: Volumes, host: Host, clock: Clock
+    config: Config,
+    database: Database,
+    engine: Engine,
+    volumes: Volumes,
+    host: Host,
+    clock: Clock,
+    images: Images,
 ) -> Services:
     """The services, wired together."""
     bus = Bus()
@@ -155,6 +167,7 @@ def build(
         engine=engine,
         host=host,
         volumes=volumes,
+        images=images,
         vms=VmStore(database, Seal(config.state / "secret.key")),
         accounts=AccountStore(database),
         unfinished=UnfinishedStore(database),

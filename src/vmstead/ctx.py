@@ -15,6 +15,7 @@ from vmstead.kernel.locks import Locks
 from vmstead.kernel.states import States
 from vmstead.ports.engine import Engine
 from vmstead.ports.host import Host
+from vmstead.ports.images import Images
 from vmstead.ports.volumes import Volumes
 from vmstead.rpc.caller import Caller
 from vmstead.rpc.session import Session
@@ -38,6 +39,7 @@ class Services:
     engine: Engine
     host: Host
     volumes: Volumes
+    images: Images
     vms: VmStore
     accounts: AccountStore
     unfinished: UnfinishedStore

@@ -27,6 +27,8 @@ log = structlog.get_logger()
 COLLECTION = "core.get_jobs"
 #: Finished jobs are forgotten, oldest first, beyond so many.
 KEPT = 1000
+#: Jobs that may wait for a lock where nothing else is said.
+QUEUE_SIZE = 5
 #: Seconds between two events that only report progress.
 _PROGRESS_INTERVAL = 0.1
 
@@ -172,7 +174,7 @@ class Jobs:
         description: str | None = None,
         abortable: bool = False,
         lock: str | None = None,
-        queue_size: int = 5,
+        queue_size: int = QUEUE_SIZE,
     ) -> Job:
         """Start a job, or queue it behind those with the same ``lock``.
 

@@ -30,6 +30,11 @@ _CALLS: dict[str, list[Any]] = {
     "vm.device.passthrough_device": ["pci_0000_01_00_0"],
     "vm.device.usb_passthrough_device": ["usb_1_4"],
     "vm.get_display_web_uri": [1, "nas.example:6080", {"protocol": "HTTP"}],
+    "vm.device.convert": [{"source": "/mnt/default/debian.qcow2", "destination": "/dev/zvol/default/web01"}],
+    "vm.import_disk_image": [{"diskimg": "/mnt/default/debian.qcow2", "zvol": "default/web01"}],
+    "vm.export_disk_image": [
+        {"format": "qcow2", "directory": "/mnt/default/images", "zvol": "default/web01"}
+    ],
     "core.get_jobs": [[["state", "=", "RUNNING"]]],
     "core.unsubscribe": ["7b5c2a10-93d1-4c2b-8a57-5d9d3c0c1f42"],
     "core.set_options": [{"legacy_jobs": True}],

@@ -96,6 +96,7 @@ def _submit(ctx: Context, method: Method, call: Call) -> Job:
         arguments=[masked(protocol.wire(param)) for param in call.params],
         message_id=call.id,
         lock=method.lock_for(call.params),
+        queue_size=method.queue_size,
     )
 
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from vmstead.errors import CallError, NotAuthenticated, NotAuthorized, Problem, ValidationErrors
+from vmstead.kernel.jobs import QUEUE_SIZE
 from vmstead.kernel.model import Model
 from vmstead.query import Query, QuerySyntaxError, parse
 from vmstead.rpc.caller import Caller
@@ -40,7 +41,8 @@ class Method:
         is_public: can be called before login.
         is_job: a call makes a job.
         lock: job methods only: calls with the same text run one after the other; ``{0}`` stands for the
-            first argument.
+            first argument, ``{0[key]}`` for a member of it.
+        queue_size: job methods only: calls that may wait for each lock; more join the last of them.
         is_query: takes filters and options instead of parameters of its own.
         is_rate_limited: counts against the limit for callers who are not logged in.
         returns: the result's type for the reference, where the function's annotation is not exact; of a query,
@@ -56,6 +58,7 @@ class Method:
     is_query: bool
     is_rate_limited: bool
     returns: object = None
+    queue_size: int = QUEUE_SIZE
 
     def authorize(self, caller: Caller | None) -> None:
         """Refuse a caller who may not call this.
@@ -100,8 +103,8 @@ class Method:
             return None
         try:
             return self.lock.format(*params)
-        except IndexError:
-            missing = self.parameters[len(params)]
+        except (IndexError, KeyError, TypeError):
+            missing = self.parameters[min(len(params), len(self.parameters) - 1)]
             raise CallError(f"Error handling job lock. {missing!r} is required", 22) from None
 
     @cached_property
@@ -167,11 +170,13 @@ class Namespace:
         is_public: bool = False,
         is_rate_limited: bool = True,
         job: str | bool = False,
+        queue_size: int = QUEUE_SIZE,
         returns: object = None,
     ) -> Callable[[FunctionT], FunctionT]:
         """Make the decorated function a method named ``<namespace>.<function>``.
 
-        ``job``: True for a job, or the text of its lock. The function itself stays an ordinary function.
+        ``job``: True for a job, or the text of its lock, for which ``queue_size`` calls may wait. The function
+        itself stays an ordinary function.
         """
 
         def register(function: FunctionT) -> FunctionT:
@@ -186,6 +191,7 @@ class Namespace:
                     is_query=False,
                     is_rate_limited=is_rate_limited,
                     returns=returns,
+                    queue_size=queue_size,
                 )
             )
             return function

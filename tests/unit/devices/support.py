@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from vmstead.adapters.dir_volumes import DirVolumes
 from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.memory_engine import MemoryEngine
+from vmstead.adapters.qemu_img import QemuImg
 from vmstead.app import build
 from vmstead.config import Address, Config
 from vmstead.ctx import Ctx
@@ -72,7 +73,7 @@ def workbench(tmp_path: Path) -> Iterator[Bench]:
     config = Config(state=tmp_path, socket=tmp_path / "socket", listen=Address("127.0.0.1", OWN_PORT))
     database = open_database(tmp_path / "vmstead.db")
     try:
-        services = build(config, database, engine, volumes, machine, clock)
+        services = build(config, database, engine, volumes, machine, clock, QemuImg())
         yield Bench(Ctx(**vars(services), session=InternalSession()), engine, machine, volumes, pool)
     finally:
         database.close()
