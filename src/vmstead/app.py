@@ -14,6 +14,8 @@ import structlog
 from vmstead.adapters.dir_volumes import DirVolumes
 from vmstead.adapters.engine_choice import make_engine
 from vmstead.adapters.linux_host import LinuxHost
+from vmstead.adapters.places import Places
+from vmstead.adapters.pool_files import PoolFiles
 from vmstead.adapters.qemu_img import QemuImg
 from vmstead.config import Config
 from vmstead.ctx import Services
@@ -31,13 +33,14 @@ from vmstead.ports.volumes import Volumes
 from vmstead.rpc.dispatch import owner_of
 from vmstead.rpc.registry import Namespace, table
 from vmstead.rpc.tokens import Tokens
+from vmstead.storage import filesystem
 from vmstead.store.accounts import AccountStore
 from vmstead.store.db import Database, DatabaseError, open_database
 from vmstead.store.memory import MemoryStore
 from vmstead.store.seal import Seal
 from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
-from vmstead.system import auth, core
+from vmstead.system import auth, core, transfer
 from vmstead.vm import choices, clone, crud, device, display, events, images, info, lifecycle, memory_info
 from vmstead.vm import host as host_end
 from vmstead.vm.recovery import clean_up
@@ -59,8 +62,10 @@ NAMESPACES: list[Namespace] = [
     choices.vm_device,
     images.vm,
     images.vm_device,
+    filesystem.filesystem,
     auth.auth,
     core.core,
+    transfer.core,
 ]
 
 #: Seconds that calls under way get to end when the server stops.
@@ -114,9 +119,7 @@ async def running(
             clock,
             images or QemuImg(),
         )
-        application = Application(
-            services, table(NAMESPACES), os.geteuid(), RateLimit(clock, config.login_rate)
-        )
+        application = Application(services, os.geteuid(), RateLimit(clock, config.login_rate))
         web = WebServer(application)
         # The engine connects while clients are already being answered; what needs it waits for it.
         stack.push_async_callback(engine.close)
@@ -168,6 +171,7 @@ def build(
         host=host,
         volumes=volumes,
         images=images,
+        files=PoolFiles(Places(pools(config), config.roots)),
         vms=VmStore(database, Seal(config.state / "secret.key")),
         accounts=AccountStore(database),
         unfinished=UnfinishedStore(database),
@@ -175,6 +179,7 @@ def build(
         promised_memory=Ledger(),
         consoles=consoles,
         tokens=Tokens(clock),
+        methods=table(NAMESPACES),
         event_roles={**events.ROLES, COLLECTION: None},
     )
     return services

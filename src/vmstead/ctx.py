@@ -12,12 +12,15 @@ from vmstead.kernel.consoles import Consoles
 from vmstead.kernel.jobs import Job, Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
+from vmstead.kernel.pipes import Pipe
 from vmstead.kernel.states import States
 from vmstead.ports.engine import Engine
+from vmstead.ports.files import Files
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
 from vmstead.ports.volumes import Volumes
 from vmstead.rpc.caller import Caller
+from vmstead.rpc.registry import Method
 from vmstead.rpc.session import Session
 from vmstead.rpc.tokens import Tokens
 from vmstead.store.accounts import AccountStore
@@ -40,6 +43,7 @@ class Services:
     host: Host
     volumes: Volumes
     images: Images
+    files: Files
     vms: VmStore
     accounts: AccountStore
     unfinished: UnfinishedStore
@@ -47,6 +51,8 @@ class Services:
     promised_memory: Ledger
     consoles: Consoles
     tokens: Tokens
+    #: Everything that can be called, by name.
+    methods: Mapping[str, Method]
     #: Role that subscribing to each collection takes.
     event_roles: Mapping[str, str | None]
 
@@ -65,6 +71,13 @@ class Ctx(Services):
         if caller is None:
             raise NotAuthenticated
         return caller
+
+    @property
+    def pipe(self) -> Pipe:
+        """What the job reads or writes; only for methods that have one."""
+        assert self.job is not None
+        assert self.job.pipe is not None
+        return self.job.pipe
 
     def in_job(self, job: Job) -> "Ctx":
         """The same call, going on as a job."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vmstead.adapters._sparse import copy_file, make_file
+from vmstead.adapters.places import VOLUMES, Places
 from vmstead.ports.volumes import (
     FILE_PREFIX,
     VOLUME_PREFIX,
@@ -31,7 +32,6 @@ from vmstead.ports.volumes import (
 
 T = TypeVar("T")
 
-_VOLUMES = ".volumes"
 _KINDS = {
     errno.ENOENT: VolumeErrorKind.NOT_FOUND,
     errno.ENOSPC: VolumeErrorKind.NO_SPACE,
@@ -53,50 +53,50 @@ class DirVolumes:
 
     def __init__(self, pools: Mapping[str, Path], roots: Mapping[str, Path] | None = None) -> None:
         self._pools = dict(pools)
-        self._roots = [*(roots or {}).values()]
+        self._places = Places(pools, roots)
 
     async def find(self, name: str) -> Volume:
-        return await _in_thread(self._find, name)
+        return await in_thread(self._find, name)
 
     async def list(self) -> Sequence[Volume]:
-        return await _in_thread(self._list)
+        return await in_thread(self._list)
 
     async def create(self, name: str, size: int) -> Volume:
-        return await _in_thread(self._create, name, size)
+        return await in_thread(self._create, name, size)
 
     async def destroy(self, name: str) -> None:
-        await _in_thread(self._destroy, name)
+        await in_thread(self._destroy, name)
 
     async def duplicate(self, name: str, target: str) -> Volume:
         await _stoppable(self._duplicate, name, target)
         return await self.find(target)
 
     async def replace(self, name: str, by: str) -> None:
-        await _in_thread(self._replace, name, by)
+        await in_thread(self._replace, name, by)
 
     async def free(self, path: str) -> int:
-        return await _in_thread(self._free, path)
+        return await in_thread(self._free, path)
 
     async def locate(self, path: str) -> Path:
-        return await _in_thread(self._locate, path)
+        return await in_thread(self._places.locate, path)
 
     async def file_size(self, path: str) -> int | None:
-        return await _in_thread(self._file_size, path)
+        return await in_thread(self._file_size, path)
 
     async def create_file(self, path: str, size: int) -> None:
-        await _in_thread(lambda: make_file(self._locate(path), size, f"the file {path}"))
+        await in_thread(lambda: make_file(self._places.locate(path), size, f"the file {path}"))
 
     async def duplicate_file(self, path: str, target: str) -> None:
         await _stoppable(self._duplicate_file, path, target)
 
     async def resize_file(self, path: str, size: int) -> None:
-        await _in_thread(self._resize_file, path, size)
+        await in_thread(self._resize_file, path, size)
 
     async def remove_file(self, path: str) -> None:
-        await _in_thread(self._remove_file, path)
+        await in_thread(self._remove_file, path)
 
     async def publish_file(self, path: str, target: str, *, over: bool = False) -> None:
-        await _in_thread(self._publish_file, path, target, over)
+        await in_thread(self._publish_file, path, target, over)
 
     # --- volumes ------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ class DirVolumes:
                 f"there is no pool {pool}; there is {', '.join(sorted(self._pools))}",
             )
         root = self._pools[pool]
-        return root.joinpath(_VOLUMES, *parts), root.joinpath(*parts[:-1])
+        return root.joinpath(VOLUMES, *parts), root.joinpath(*parts[:-1])
 
     def _find(self, name: str) -> Volume:
         path, _ = self._volume_file(name)
@@ -131,7 +131,7 @@ class DirVolumes:
     def _list(self) -> Sequence[Volume]:
         found = []
         for pool, root in sorted(self._pools.items()):
-            base = root / _VOLUMES
+            base = root / VOLUMES
             for folder, _, files in os.walk(base):
                 for file in files:
                     name = f"{pool}/{Path(folder, file).relative_to(base)}"
@@ -172,52 +172,14 @@ class DirVolumes:
             self._volume_file(name)
             folder = self._pools[name.partition("/")[0]]
         else:
-            folder = self._locate(path).parent
+            folder = self._places.locate(path).parent
         found = os.statvfs(folder)
         return found.f_bavail * found.f_frsize
 
     # --- files --------------------------------------------------------------------------------------
 
-    def _locate(self, path: str) -> Path:
-        wanted = self._on_this_machine(path)
-        try:
-            folder = _real(wanted.parent)
-        except FileNotFoundError as error:
-            raise VolumeError(
-                VolumeErrorKind.NOT_FOUND, f"the folder of {path} does not exist: {error.filename}"
-            ) from None
-        target = folder / wanted.name
-        if target.is_symlink():
-            target = _real(target, may_be_missing=True)
-        # A link may point elsewhere below the allowed folders, but not out of them.
-        bases = [_real(root, may_be_missing=True) for root in (*self._pools.values(), *self._roots)]
-        below = [target.relative_to(base) for base in bases if base in target.parents]
-        if not below:
-            raise VolumeError(VolumeErrorKind.OUTSIDE, f"{path} leads out of the folders that may be used")
-        if any(_VOLUMES in rest.parts for rest in below):
-            raise VolumeError(
-                VolumeErrorKind.OUTSIDE, f"{path} lies among the volumes, which are used by name"
-            )
-        return target
-
-    def _on_this_machine(self, path: str) -> Path:
-        """The path, if it is written as one below an allowed folder."""
-        if ".." in path.split("/"):
-            raise VolumeError(VolumeErrorKind.OUTSIDE, f"{path} has .. in it; write where it leads to")
-        if path.startswith(FILE_PREFIX):
-            pool, _, rest = path.removeprefix(FILE_PREFIX).partition("/")
-            if pool in self._pools and rest.strip("/"):
-                return self._pools[pool] / rest.lstrip("/")
-        for root in self._roots:
-            if Path(path).is_relative_to(root) and Path(path) != root:
-                return Path(path)
-        places = [f"{FILE_PREFIX}{pool}/" for pool in sorted(self._pools)] + [
-            f"{root}/" for root in self._roots
-        ]
-        raise VolumeError(VolumeErrorKind.OUTSIDE, f"{path} is not below {' or '.join(places)}")
-
     def _file_size(self, path: str) -> int | None:
-        target = self._locate(path)
+        target = self._places.locate(path)
         try:
             found = target.lstat()
         except FileNotFoundError:
@@ -229,7 +191,7 @@ class DirVolumes:
     def _duplicate_file(self, path: str, target: str, stop: threading.Event) -> None:
         if self._file_size(path) is None:
             raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{path} does not exist")
-        copy_file(self._locate(path), self._locate(target), f"the file {target}", stop)
+        copy_file(self._places.locate(path), self._places.locate(target), f"the file {target}", stop)
 
     def _resize_file(self, path: str, size: int) -> None:
         found = self._file_size(path)
@@ -239,17 +201,17 @@ class DirVolumes:
             raise VolumeError(
                 VolumeErrorKind.FAILED, f"{path} has {found} bytes; shrinking it would lose data"
             )
-        os.truncate(self._locate(path), size)
+        os.truncate(self._places.locate(path), size)
 
     def _remove_file(self, path: str) -> None:
         if self._file_size(path) is None:
             raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{path} does not exist")
-        self._locate(path).unlink()
+        self._places.locate(path).unlink()
 
     def _publish_file(self, path: str, target: str, over: bool) -> None:
         if self._file_size(path) is None:
             raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{path} does not exist")
-        source, final = self._locate(path), self._locate(target)
+        source, final = self._places.locate(path), self._places.locate(target)
         taken = VolumeError(VolumeErrorKind.EXISTS, f"{target} exists already")
         if self._file_size(target) is not None and not over:
             raise taken
@@ -302,18 +264,13 @@ def _make_folders(folder: Path) -> None:
             each.chmod(0o711)
 
 
-def _real(path: Path, *, may_be_missing: bool = False) -> Path:
-    """The path without links. Unlike ``Path.resolve``, a loop of links is an OSError as any other."""
-    return Path(os.path.realpath(path, strict=not may_be_missing))
-
-
 async def _stoppable(function: Callable[..., T], *arguments: object) -> T:
-    """As ``_in_thread``, for a function that also takes an event that tells it to give up, when cancelled.
+    """As ``in_thread``, for a function that also takes an event that tells it to give up, when cancelled.
 
     Comes back only when the thread has ended: nothing is written any more by then.
     """
     stop = threading.Event()
-    work = asyncio.ensure_future(_in_thread(function, *arguments, stop))
+    work = asyncio.ensure_future(in_thread(function, *arguments, stop))
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:
@@ -323,7 +280,7 @@ async def _stoppable(function: Callable[..., T], *arguments: object) -> T:
         raise
 
 
-async def _in_thread(function: Callable[..., T], *arguments: object) -> T:
+async def in_thread(function: Callable[..., T], *arguments: object) -> T:
     """Run on a thread, with what the operating system refuses in the port's terms."""
     try:
         return await asyncio.to_thread(function, *arguments)

@@ -20,6 +20,7 @@ import structlog
 from vmstead.errors import ApiError, CallError, NotFound, ValidationErrors
 from vmstead.kernel.bus import Bus, Change, Event
 from vmstead.kernel.clock import Clock
+from vmstead.kernel.pipes import Pipe
 
 log = structlog.get_logger()
 
@@ -90,6 +91,7 @@ class Job:
     done: asyncio.Event = field(default_factory=asyncio.Event)
     body: Callable[["Job"], Awaitable[object]] | None = None
     task: "asyncio.Task[None] | None" = None
+    pipe: Pipe | None = None
 
     def progress(self, percent: int, status: str = "", extra: object = None) -> None:
         """Report how far the job is. An empty status keeps the one before; the end is the last word."""
@@ -175,17 +177,19 @@ class Jobs:
         abortable: bool = False,
         lock: str | None = None,
         queue_size: int = QUEUE_SIZE,
+        pipe: Pipe | None = None,
     ) -> Job:
         """Start a job, or queue it behind those with the same ``lock``.
 
         With ``queue_size`` jobs waiting already, no new one is made: the call joins the last waiting job of
-        the same owner. ``message_id`` is the id of the call, by which new clients find their job.
+        the same owner. ``message_id`` is the id of the call, by which new clients find their job. ``pipe`` is what
+        the job reads or writes; a job that has one never joins another.
 
         Raises:
             CallError: EBUSY, when the queue is full of other people's jobs.
         """
         queue = self._queues.get(lock, []) if lock is not None else []
-        if len(queue) > queue_size:
+        if len(queue) > queue_size and pipe is None:
             return self._join(queue, owner, message_id)
         job = Job(
             id=next(self._numbers),
@@ -198,6 +202,7 @@ class Jobs:
             started=self._clock.now(),
             publish=self._progressed,
             body=body,
+            pipe=pipe,
         )
         if message_id:
             job.message_ids.append(message_id)
@@ -235,6 +240,10 @@ class Jobs:
         if not job.visible_to(viewer):
             raise CallError("Job is not owned by current session", errno.EPERM)
         return job
+
+    def find(self, number: int) -> Job | None:
+        """The job of that number, for those who have shown by other means that they may use it."""
+        return self._jobs.get(number)
 
     def rows(self, viewer: Owner) -> list[dict[str, object]]:
         """The records that this viewer may see, oldest first."""

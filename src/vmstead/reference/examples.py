@@ -35,6 +35,10 @@ _CALLS: dict[str, list[Any]] = {
     "vm.export_disk_image": [
         {"format": "qcow2", "directory": "/mnt/default/images", "zvol": "default/web01"}
     ],
+    "core.download": ["vm.log_file_download", [1], "web01.log"],
+    "filesystem.mkdir": [{"path": "/mnt/default/isos", "options": {"mode": "755"}}],
+    "filesystem.listdir": ["/mnt/default", [["type", "=", "FILE"]]],
+    "filesystem.file_receive": ["/mnt/default/notes.txt", "aGVsbG8K", {"mode": 420}],
     "core.get_jobs": [[["state", "=", "RUNNING"]]],
     "core.unsubscribe": ["7b5c2a10-93d1-4c2b-8a57-5d9d3c0c1f42"],
     "core.set_options": [{"legacy_jobs": True}],

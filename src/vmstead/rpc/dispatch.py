@@ -1,7 +1,7 @@
 """One call, from frame to frame."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, Self
 
@@ -10,6 +10,7 @@ import structlog
 from vmstead.errors import ApiError, CallError
 from vmstead.kernel.jobs import Job, Jobs, Owner
 from vmstead.kernel.model import masked
+from vmstead.kernel.pipes import Pipe
 from vmstead.query import MatchNotFound, QueryRuntimeError
 from vmstead.rpc import protocol
 from vmstead.rpc.caller import Caller
@@ -77,27 +78,56 @@ async def perform(ctx: Context, methods: Mapping[str, Method], call: Call) -> ob
         raise UnknownMethod
     method.authorize(ctx.session.caller)
     if method.is_job:
-        return _submit(ctx, method, call)
+        return submit(ctx, method, call.params, message_id=call.id)
     arguments = method.bind(call.params)
     with _query_errors():
         return await method.function(ctx, *arguments)
 
 
-def _submit(ctx: Context, method: Method, call: Call) -> Job:
-    """Make a job of the call. Its arguments are checked inside, so that bad ones fail the job."""
+def submit(
+    ctx: Context,
+    method: Method,
+    params: Sequence[object],
+    *,
+    message_id: object = None,
+    pipe: Pipe | None = None,
+) -> Job:
+    """Make a job of a call. Its arguments are checked inside, so that bad ones fail the job.
+
+    Raises:
+        CallError: EINVAL, when the method needs a pipe and there is none; EBUSY, when too many wait already.
+    """
+    if method.pipe is not None and pipe is None:
+        way = "core.download" if method.pipe == "output" else "POST /_upload"
+        raise CallError(f"Pipe {method.pipe!r} is not open: {method.name} is called through {way}", 22)
 
     async def body(job: Job) -> object:
-        return await method.function(ctx.in_job(job), *method.bind(call.params))
+        with _ending(pipe):
+            return await method.function(ctx.in_job(job), *method.bind(params))
 
     return ctx.jobs.submit(
         method.name,
         body,
         owner=owner_of(ctx.session.caller),
-        arguments=[masked(protocol.wire(param)) for param in call.params],
-        message_id=call.id,
-        lock=method.lock_for(call.params),
+        arguments=[masked(protocol.wire(param)) for param in params],
+        message_id=message_id,
+        lock=method.lock_for(params),
         queue_size=method.queue_size,
+        pipe=pipe,
     )
+
+
+@contextlib.contextmanager
+def _ending(pipe: Pipe | None) -> Iterator[None]:
+    """Tell the other end of a job's pipe how the job has ended."""
+    try:
+        yield
+    except BaseException as error:
+        if pipe is not None:
+            pipe.fail(str(error).strip() or "the job was aborted")
+        raise
+    if pipe is not None:
+        pipe.end()
 
 
 def owner_of(caller: object) -> Owner:

@@ -14,7 +14,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
@@ -27,6 +27,8 @@ from vmstead.rpc.caller import Caller
 
 #: A method's function: context first, then the parameters of the wire.
 Function = Callable[..., Awaitable[object]]
+#: Which way the bytes of a job's pipe go.
+Direction = Literal["input", "output"]
 FunctionT = TypeVar("FunctionT", bound=Function)
 
 
@@ -43,6 +45,8 @@ class Method:
         lock: job methods only: calls with the same text run one after the other; ``{0}`` stands for the
             first argument, ``{0[key]}`` for a member of it.
         queue_size: job methods only: calls that may wait for each lock; more join the last of them.
+        pipe: job methods only: ``output``, the job writes what is downloaded (``core.download``); ``input``, it
+            reads what is uploaded (``POST /_upload``).
         is_query: takes filters and options instead of parameters of its own.
         is_rate_limited: counts against the limit for callers who are not logged in.
         returns: the result's type for the reference, where the function's annotation is not exact; of a query,
@@ -59,6 +63,7 @@ class Method:
     is_rate_limited: bool
     returns: object = None
     queue_size: int = QUEUE_SIZE
+    pipe: Direction | None = None
 
     def authorize(self, caller: Caller | None) -> None:
         """Refuse a caller who may not call this.
@@ -171,12 +176,13 @@ class Namespace:
         is_rate_limited: bool = True,
         job: str | bool = False,
         queue_size: int = QUEUE_SIZE,
+        pipe: Direction | None = None,
         returns: object = None,
     ) -> Callable[[FunctionT], FunctionT]:
         """Make the decorated function a method named ``<namespace>.<function>``.
 
-        ``job``: True for a job, or the text of its lock, for which ``queue_size`` calls may wait. The function
-        itself stays an ordinary function.
+        ``job``: True for a job, or the text of its lock, for which ``queue_size`` calls may wait. With
+        ``pipe`` its bytes come or go by HTTP. The function itself stays an ordinary function.
         """
 
         def register(function: FunctionT) -> FunctionT:
@@ -192,6 +198,7 @@ class Namespace:
                     is_rate_limited=is_rate_limited,
                     returns=returns,
                     queue_size=queue_size,
+                    pipe=pipe,
                 )
             )
             return function

@@ -60,7 +60,7 @@ _SERVER = Caller("root", frozenset({FULL_ADMIN}), "INTERNAL", {}, is_internal=Tr
 
 @dataclass
 class InternalSession:
-    """The server's own: for what it does by itself, when it starts and when it ends."""
+    """No connection: for what the server does by itself, and with another caller for a single HTTP request."""
 
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     origin: Origin = field(default_factory=Origin)

@@ -10,7 +10,24 @@ _INCLUDES: dict[str, tuple[str, ...]] = {
     "VM_WRITE": ("VM_READ",),
     "VM_DEVICE_READ": ("VM_READ",),
     "VM_DEVICE_WRITE": ("VM_WRITE", "VM_DEVICE_READ"),
-    "READONLY_ADMIN": ("VM_READ", "VM_DEVICE_READ"),
+    "FILESYSTEM_ATTRS_READ": (),
+    "FILESYSTEM_DATA_READ": (),
+    "FILESYSTEM_DATA_WRITE": ("FILESYSTEM_DATA_READ", "FILESYSTEM_ATTRS_READ"),
+    "POOL_READ": (),
+    "DATASET_READ": (),
+    "DATASET_WRITE": ("DATASET_READ",),
+    "DATASET_DELETE": (),
+    "SNAPSHOT_READ": (),
+    "SNAPSHOT_WRITE": ("SNAPSHOT_READ",),
+    "SNAPSHOT_DELETE": (),
+    "READONLY_ADMIN": (
+        "VM_READ",
+        "VM_DEVICE_READ",
+        "FILESYSTEM_ATTRS_READ",
+        "POOL_READ",
+        "DATASET_READ",
+        "SNAPSHOT_READ",
+    ),
 }
 #: Everything that can be given to an account.
 ROLES = frozenset({*_INCLUDES, FULL_ADMIN})

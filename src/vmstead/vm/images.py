@@ -7,10 +7,9 @@ kill leaves everything as it was.
 import asyncio
 import errno
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from vmstead.ctx import Ctx
@@ -30,8 +29,7 @@ from vmstead.ports.volumes import (
 )
 from vmstead.rpc.registry import Namespace
 from vmstead.store.unfinished import Kind
-from vmstead.vm.entries import placed, settled
-from vmstead.vm.model import Vm
+from vmstead.vm.usage import active_users, kept_inactive, refuse_active
 
 vm = Namespace("vm")
 vm_device = Namespace("vm.device")
@@ -136,7 +134,7 @@ async def _fill(
     """Give a volume the contents of an image. Both come with the field that errors name."""
     (image_field, path), (volume_field, name) = from_image, to_volume
     target = await _volume(ctx, volume_field, name)
-    await _refuse_active(ctx, volume_field, target.source.path)
+    await refuse_active(ctx, volume_field, target.source.path)
     source, image = await _image(ctx, image_field, path, format)
     if image.size > target.size:
         text = f"has {target.size} bytes, and the disk in {path} has {image.size}; use a larger volume"
@@ -149,7 +147,7 @@ async def _fill(
             made = await claimed(ctx, steps, Kind.VOLUME, volume_path(new), create)
             progress = _progress(ctx, f"Copying {path} to {target.name}")
             await ctx.images.convert(source, image, made.source, "raw", is_blank=True, progress=progress)
-            async with _kept_inactive(ctx, volume_field, target.source.path):
+            async with kept_inactive(ctx, volume_field, target.source.path):
                 await _to_its_end(_replace(ctx, target.name, new))
 
 
@@ -168,11 +166,11 @@ async def _dump(ctx: Ctx, volume: Volume, to_file: tuple[str, str], format: str,
         _refuse(field, str(error), _ERRNOS.get(error.kind, errno.EINVAL))
     if taken and not over:
         _refuse(field, f"{path} exists already; choose another name, or remove it first", errno.EEXIST)
-    await _refuse_active(ctx, field, place)
+    await refuse_active(ctx, field, place)
     image = Image("raw", volume.size)
     await _weigh(ctx, volume.source, image, field, volume.name, field, path)
     new = f"{path.rpartition('/')[0]}/.vmstead-{secrets.token_hex(8)}"
-    users = await _active(ctx, volume.source.path)
+    users = await active_users(ctx, volume.source.path)
     async with undo() as steps:
         with _failures(f"{volume.name} could not be copied to {path}"):
             await claimed(ctx, steps, Kind.FILE, new, partial(ctx.volumes.create_file, new, 0))
@@ -180,7 +178,7 @@ async def _dump(ctx: Ctx, volume: Volume, to_file: tuple[str, str], format: str,
             caution = f"; {users[0]} may write to it meanwhile" if users else ""
             progress = _progress(ctx, f"Copying {volume.name} to {path}{caution}")
             await ctx.images.convert(volume.source, image, target, format, is_blank=False, progress=progress)
-            async with _kept_inactive(ctx, field, place):
+            async with kept_inactive(ctx, field, place):
                 await _to_its_end(_publish(ctx, new, path, over))
 
 
@@ -271,54 +269,3 @@ def _failures(what: str) -> Iterator[None]:
     except ImageError as error:
         is_full = "No space left on device" in str(error)
         raise CallError(f"{what}: the image {error}", errno.ENOSPC if is_full else errno.EFAULT) from error
-
-
-# --- who uses it ------------------------------------------------------------------------------------------
-
-
-async def _place(ctx: Ctx, path: str) -> Path | None:
-    """What a device's path leads to on this machine; None when that is nowhere."""
-    try:
-        if path.startswith(VOLUME_PREFIX):
-            return (await ctx.volumes.find(volume_name(path))).source.path
-        return await ctx.volumes.locate(path)
-    except VolumeError:
-        return None
-
-
-async def _users(ctx: Ctx, place: Path) -> list[int]:
-    """Ids of the VMs with a device that leads to this place, active or not."""
-    paths = ((each.vm, getattr(each.device, "path", None)) for each in placed(ctx.vms.all_devices()))
-    return sorted({vm for vm, path in paths if path and await _place(ctx, path) == place})
-
-
-async def _active(ctx: Ctx, place: Path) -> list[Vm]:
-    """The active VMs with a device that leads to this place."""
-    users = [await settled(ctx, id) for id in await _users(ctx, place)]
-    return [user for user in users if ctx.states.get(user.uuid).active]
-
-
-async def _refuse_active(ctx: Ctx, attribute: str, place: Path) -> None:
-    active = await _active(ctx, place)
-    if active:
-        _refuse(attribute, f"is in use by {active[0]}, which is active; stop it first", errno.EBUSY)
-
-
-@asynccontextmanager
-async def _kept_inactive(ctx: Ctx, attribute: str, place: Path) -> AsyncIterator[None]:
-    """During the block no VM that uses this place is active, and no other can begin to use it.
-
-    They are not kept from starting while a copy takes its time: then the copy fails, and they go on with what
-    they had.
-    """
-    while True:
-        users = await _users(ctx, place)
-        async with AsyncExitStack() as held:
-            for id in users:
-                action = f"A disk of VM {id} is being replaced"
-                await held.enter_async_context(ctx.locks.edit(("vm", id), action))
-            await held.enter_async_context(ctx.locks.edit("devices", "A disk is being replaced"))
-            if await _users(ctx, place) == users:
-                await _refuse_active(ctx, attribute, place)
-                yield
-                return

@@ -7,6 +7,7 @@ from pathlib import Path
 from vmstead.ctx import Ctx
 from vmstead.devices.nic import random_mac as new_mac
 from vmstead.kernel.model import Field, Model
+from vmstead.kernel.pipes import send_file
 from vmstead.rpc.registry import Namespace
 from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import find
@@ -102,6 +103,14 @@ async def log_file_path(ctx: Ctx, id: int) -> str | None:
     """The file with what QEMU has said of a virtual machine; null where there is none. Fails with ENOENT."""
     path = await log_file(ctx, find(ctx, id))
     return str(path) if path is not None else None
+
+
+@vm.method(role="VM_READ", job=True, pipe="output")
+async def log_file_download(ctx: Ctx, id: int) -> None:
+    """The log of a virtual machine as a file, empty where there is none. It is called through ``core.download``."""
+    path = await log_file(ctx, find(ctx, id))
+    if path is not None:
+        await send_file(path, ctx.pipe)
 
 
 async def log_file(ctx: Ctx, target: Vm) -> Path | None:

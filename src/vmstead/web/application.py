@@ -19,11 +19,15 @@ class Application:
     """The server as its routes see it."""
 
     services: Services
-    methods: Mapping[str, Method]
     server_uid: int
     rate_limit: RateLimit
     tasks: Tasks = field(default_factory=Tasks)
     sessions: "set[WebSession]" = field(default_factory=set)
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """Everything that can be called, by name."""
+        return self.services.methods
 
     def context(self, session: Session) -> Ctx:
         """The context of a call on that connection."""

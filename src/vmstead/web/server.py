@@ -18,12 +18,14 @@ from vmstead.rpc.caller import Origin
 from vmstead.system.accounts import by_unix_peer
 from vmstead.web.application import Application
 from vmstead.web.console import serve_console
-from vmstead.web.peer import peer_credentials
+from vmstead.web.peer import origin_of
 from vmstead.web.session import WebSession
+from vmstead.web.transfer import serve_download, serve_upload
 
 #: Bytes of a message beyond which the connection is closed before the message is complete. What the API takes
 #: is less; the difference lets a too long message be answered with a reason.
 _MESSAGE_LIMIT = 4 * 1024 * 1024
+_BODY_LIMIT = 1024 * 1024
 #: Seconds that a client has for the request line and headers, and an idle HTTP connection stays open.
 _KEEPALIVE = 75.0
 
@@ -38,11 +40,15 @@ class WebServer:
 
     async def open(self) -> None:
         """Prepare the routes."""
-        app = web.Application()
+        # What is uploaded is passed on as it comes; nothing else that is posted may be large.
+        app = web.Application(client_max_size=_BODY_LIMIT)
         app.router.add_get("/api/current", self._api)
         app.router.add_get("/api/docs", self._docs)
         app.router.add_get("/api/docs/openrpc.json", self._openrpc)
         app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/_download/{job}", self._download)
+        app.router.add_post("/_upload", self._upload)
+        app.router.add_post("/_upload/", self._upload)
         app.router.add_get("/_shell", self._shell)
         app.router.add_get("/websocket/shell", self._shell)
         # Signals are the business of who runs the server, and one log line a request is nobody's.
@@ -105,6 +111,12 @@ class WebServer:
 
         return await self._upgrade(request, serve)
 
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        return await serve_download(self._application, request)
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        return await serve_upload(self._application, request)
+
     async def _upgrade(
         self, request: web.Request, serve: Callable[[web.WebSocketResponse, Origin], Awaitable[None]]
     ) -> web.StreamResponse:
@@ -112,7 +124,7 @@ class WebServer:
         if not ws.can_prepare(request):
             return web.Response(status=400, text="This address speaks WebSocket.\n")
         await ws.prepare(request)
-        await serve(ws, _origin(request))
+        await serve(ws, origin_of(request))
         return ws
 
     async def _docs(self, _: web.Request) -> web.Response:
@@ -141,25 +153,6 @@ class WebServer:
             body=msgspec.json.encode(body) + b"\n",
             content_type="application/json",
         )
-
-
-def _origin(request: web.Request) -> Origin:
-    """Who is at the other end."""
-    transport = request.transport
-    assert transport is not None
-    connection: socket.socket = transport.get_extra_info("socket")
-    if connection.family == socket.AF_UNIX:
-        pid, uid, gid = peer_credentials(connection)
-        return Origin(pid=pid, uid=uid, gid=gid)
-    address, port, *_ = transport.get_extra_info("peername")
-    own_address, own_port, *_ = transport.get_extra_info("sockname")
-    return Origin(
-        address=address,
-        port=port,
-        is_tls=transport.get_extra_info("sslcontext") is not None,
-        local_address=own_address,
-        local_port=own_port,
-    )
 
 
 def _remove_stale(path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What clients of virtual machines need of pools, datasets, snapshots and files."""

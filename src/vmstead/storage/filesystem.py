@@ -1,0 +1,257 @@
+"""``filesystem.*``: the files that images and ISOs are, below the pools and the allowed roots."""
+
+import binascii
+import errno
+import secrets
+from base64 import b64decode
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any
+
+from vmstead.ctx import Ctx
+from vmstead.errors import CallError
+from vmstead.kernel.model import Field, Model, NonEmpty
+from vmstead.kernel.pipes import send_file
+from vmstead.kernel.undo import undo
+from vmstead.ports.files import FileInfo, FileKind
+from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.storage.errors import storage_errors
+from vmstead.store.unfinished import Kind
+from vmstead.vm.usage import kept_inactive
+
+filesystem = Namespace("filesystem")
+
+_PERMISSIONS = r"^[0-7]{3}$"
+
+
+class Entry(Model):
+    """A file or folder in a listing."""
+
+    name: str = Field(description="Its name.")
+    path: str = Field(description="Where it is.")
+    realpath: str = Field(description="Where links on the way lead.")
+    type: FileKind = Field(description="What it is; a link is told as one.")
+    size: int = Field(description="Bytes.")
+    allocation_size: int = Field(description="Bytes that it takes on the disk.")
+    mode: int = Field(description="Type and permission bits, as stat(2) has them.")
+    uid: int = Field(description="Number of its owner.")
+    gid: int = Field(description="Number of its group.")
+    acl: bool = Field(description="Whether it has an access control list: none is told of here.")
+    mount_id: int = Field(description="The same for all on one file system.")
+    is_mountpoint: bool = Field(description="Whether a file system is mounted on it.")
+    is_ctldir: bool = Field(description="Whether it is ZFS's own.")
+    attributes: list[str] = Field(description="Attributes of the file system; none is told of here.")
+
+
+class Stat(Entry):
+    """A file or folder, links followed."""
+
+    atime: float = Field(description="When it was last read, in seconds since 1970.")
+    mtime: float = Field(description="When it was last written.")
+    ctime: float = Field(description="When it last changed in any way.")
+    dev: int = Field(description="Number of the file system.")
+    inode: int = Field(description="Its number there.")
+    nlink: int = Field(description="How many names it has.")
+    user: str | None = Field(description="Its owner's name.")
+    group: str | None = Field(description="Its group's name.")
+
+
+def _entry(info: FileInfo) -> dict[str, Any]:
+    return {
+        "name": info.name,
+        "path": info.path,
+        "realpath": info.real_path,
+        "type": str(info.kind),
+        "size": info.size,
+        "allocation_size": info.allocated,
+        "mode": info.mode,
+        "uid": info.uid,
+        "gid": info.gid,
+        "acl": False,
+        "mount_id": info.device,
+        "is_mountpoint": info.is_mountpoint,
+        "is_ctldir": False,
+        "attributes": [],
+    }
+
+
+def _stat(info: FileInfo) -> dict[str, Any]:
+    return {
+        **_entry(info),
+        "atime": info.accessed,
+        "mtime": info.modified,
+        "ctime": info.changed,
+        "dev": info.device,
+        "inode": info.inode,
+        "nlink": info.links,
+        "user": info.user,
+        "group": info.group,
+    }
+
+
+@filesystem.method(role="FILESYSTEM_ATTRS_READ", returns=Stat)
+async def stat_(ctx: Ctx, path: NonEmpty) -> dict[str, Any]:
+    """What a file or folder is, links followed. Fails with ENOENT when it is not there."""
+    with storage_errors():
+        return _stat(await ctx.files.info(path))
+
+
+@filesystem.method(role="FILESYSTEM_ATTRS_READ", returns=list[Entry])
+async def listdir(
+    ctx: Ctx,
+    path: NonEmpty,
+    query_filters: list[object] = [],  # noqa: B006
+    query_options: dict[str, object] = {},  # noqa: B006
+) -> object:
+    """What is in a folder, by name, with filters and options as a query has them."""
+    query = parse_query(query_filters, query_options)
+    with storage_errors():
+        return query.apply([_entry(info) for info in await ctx.files.list(path)])
+
+
+class StatFs(Model):
+    """A file system. Sizes are bytes, or blocks of ``blocksize`` bytes."""
+
+    fstype: str = Field(description="Its type.")
+    source: str = Field(description="What is mounted.")
+    dest: str = Field(description="Where it is mounted.")
+    flags: list[str] = Field(description="RO or RW.")
+    blocksize: int = Field(description="Bytes of a block.")
+    total_blocks: int = Field(description="All of it.")
+    free_blocks: int = Field(description="What is free.")
+    avail_blocks: int = Field(description="What users may still take.")
+    total_bytes: int = Field(description="All of it.")
+    free_bytes: int = Field(description="What is free.")
+    avail_bytes: int = Field(description="What users may still take.")
+    files: int = Field(description="How many files it can have.")
+    free_files: int = Field(description="How many more it can have.")
+
+
+@filesystem.method(role="FILESYSTEM_ATTRS_READ", returns=StatFs)
+async def statfs(ctx: Ctx, path: NonEmpty) -> dict[str, Any]:
+    """The file system that a path lies on."""
+    with storage_errors():
+        space = await ctx.files.space(path)
+    sizes = {"total": space.total, "free": space.free, "avail": space.available}
+    return {
+        "fstype": space.kind,
+        "source": space.source,
+        "dest": space.mountpoint,
+        "flags": ["RO" if space.is_read_only else "RW"],
+        "blocksize": space.block_size,
+        **{f"{name}_blocks": size // space.block_size for name, size in sizes.items()},
+        **{f"{name}_bytes": size for name, size in sizes.items()},
+        "files": space.files,
+        "free_files": space.free_files,
+    }
+
+
+class MkdirOptions(Model):
+    """How the folder is to be."""
+
+    mode: str = Field("755", pattern=_PERMISSIONS, description="Permission bits, as three octal digits.")
+    raise_chmod_error: bool = Field(True, description="Has no effect: the permissions can always be set.")
+
+
+class Mkdir(Model):
+    """The folder to make."""
+
+    path: NonEmpty = Field(description="Where; the folder above must be there.")
+    options: MkdirOptions = Field(MkdirOptions(), description="How it is to be.")
+
+
+@filesystem.method(role="FILESYSTEM_DATA_WRITE", returns=Stat)
+async def mkdir(ctx: Ctx, filesystem_mkdir: Mkdir) -> dict[str, Any]:
+    """Make a folder, which gets the owner of the one above; answers with what it is."""
+    with storage_errors("filesystem_mkdir.path"):
+        await ctx.files.make_folder(filesystem_mkdir.path, int(filesystem_mkdir.options.mode, 8))
+        return _stat(await ctx.files.info(filesystem_mkdir.path))
+
+
+@filesystem.method(role="FILESYSTEM_DATA_READ", job=True, pipe="output")
+async def get(ctx: Ctx, path: NonEmpty) -> None:
+    """A file, to be downloaded: it is called through ``core.download``."""
+    with storage_errors():
+        if (await ctx.files.info(path)).kind is not FileKind.FILE:
+            raise CallError(f"{path} is not a regular file", errno.EISDIR)
+        place = await ctx.volumes.locate(path)
+    await send_file(place, ctx.pipe)
+
+
+class PutOptions(Model):
+    """How to write the file."""
+
+    append: bool = Field(False, description="Write to its end, if it is there.")
+    mode: int | None = Field(
+        None, ge=0, le=0o777, description="Permission bits, as a number; null leaves them."
+    )
+
+
+@filesystem.method(role="FILESYSTEM_DATA_WRITE", job=True, pipe="input")
+async def put(ctx: Ctx, path: NonEmpty, options: PutOptions = PutOptions()) -> bool:
+    """Write a file that is uploaded (``POST /_upload``). It is there as a whole or not at all.
+
+    A file that is there already is replaced, or with ``append`` made longer; not one that an active virtual
+    machine uses.
+    """
+    await _write(ctx, path, aiter(ctx.pipe), append=options.append, mode=options.mode)
+    return True
+
+
+class ReceiveOptions(Model):
+    """How to write the file."""
+
+    append: bool = Field(False, description="Write to its end, if it is there.")
+    mode: int | None = Field(None, ge=0, le=0o777, description="Permission bits, as a number.")
+    uid: int | None = Field(None, description="Has no effect: a file belongs to the owner of its folder.")
+    gid: int | None = Field(None, description="Has no effect.")
+
+
+@filesystem.method(role="FILESYSTEM_DATA_WRITE")
+async def file_receive(
+    ctx: Ctx, path: NonEmpty, content: str, options: ReceiveOptions = ReceiveOptions()
+) -> bool:
+    """Write a small file, whose content comes as Base64."""
+    try:
+        data = b64decode(content, validate=True)
+    except binascii.Error as error:
+        raise CallError(f"content is not Base64: {error}", errno.EINVAL) from None
+
+    async def once() -> AsyncIterator[bytes]:
+        yield data
+
+    await _write(ctx, path, once(), append=options.append, mode=options.mode)
+    return True
+
+
+async def _write(
+    ctx: Ctx, path: str, content: AsyncIterable[bytes], *, append: bool, mode: int | None
+) -> None:
+    with storage_errors():
+        found = await ctx.volumes.file_size(path)
+        place = await ctx.volumes.locate(path)
+        async with kept_inactive(ctx, "path", place):
+            pass  # refused before the first byte; looked at again before the change
+        if append and found is not None:
+            await _append(ctx, path, found, content, mode)
+            return
+        new = f"{path.rpartition('/')[0]}/.vmstead-{secrets.token_hex(8)}"
+        async with undo() as steps:
+            await ctx.unfinished.note(Kind.FILE, new)
+            steps.push_async_callback(ctx.unfinished.forget, Kind.FILE, new)
+            await ctx.volumes.create_file(new, 0)
+            steps.push_async_callback(ctx.volumes.remove_file, new)
+            async for piece in content:
+                await ctx.files.append(new, piece)
+            await ctx.files.change_mode(new, 0o644 if mode is None else mode)
+            async with kept_inactive(ctx, "path", place):
+                await ctx.volumes.publish_file(new, path, over=True)
+                await ctx.unfinished.forget(Kind.FILE, new)
+
+
+async def _append(ctx: Ctx, path: str, size: int, content: AsyncIterable[bytes], mode: int | None) -> None:
+    async with undo() as steps:
+        steps.push_async_callback(ctx.files.truncate, path, size)
+        async for piece in content:
+            await ctx.files.append(path, piece)
+        if mode is not None:
+            await ctx.files.change_mode(path, mode)
