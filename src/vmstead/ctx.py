@@ -73,6 +73,11 @@ class Ctx(Services):
         return caller
 
     @property
+    def has_pipe(self) -> bool:
+        """Whether the job was called with something to write to or to read from."""
+        return self.job is not None and self.job.pipe is not None
+
+    @property
     def pipe(self) -> Pipe:
         """What the job reads or writes; only for methods that have one."""
         assert self.job is not None

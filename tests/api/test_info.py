@@ -79,6 +79,20 @@ async def test_a_log_has_a_path_when_it_is_there(tmp_path: Path) -> None:
         await host.api.failure("vm.log_file_path", 9)
 
 
+async def test_the_end_of_a_log_is_an_answer_too(tmp_path: Path) -> None:
+    engine = Told(ManualClock())
+    async with server(tmp_path, engine=engine) as host:
+        await make(host)
+        await host.api.call("core.subscribe", "core.get_jobs")
+        record = await host.api.job(await host.api.call("vm.log_file_download", 1))
+        assert record["result"] == ""
+        engine.log_folder = tmp_path
+        (tmp_path / "1_a.log").write_text("x" * 100_000 + "the end\n")
+        record = await host.api.job(await host.api.call("vm.log_file_download", 1))
+        assert record["result"].endswith("xthe end\n")
+        assert len(record["result"]) == 65536
+
+
 async def test_memory_in_use_is_counted_by_what_runs_and_what_starts_with_the_host(tmp_path: Path) -> None:
     async with server(tmp_path) as host:
         for number, (autostart, runs) in enumerate(

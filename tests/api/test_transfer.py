@@ -88,7 +88,7 @@ async def test_what_gives_no_file_cannot_be_downloaded(tmp_path: Path) -> None:
         for method in ("vm.query", "no.such"):
             failure = await host.api.failure("core.download", method, [], "x")
             assert f"{method} has nothing to download" in failure.reason
-        direct = await host.api.failure("vm.log_file_download", 1)
+        direct = await host.api.failure("filesystem.get", "/mnt/default/a")
         assert "Pipe 'output' is not open" in direct.reason
 
 

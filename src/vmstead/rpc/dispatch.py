@@ -97,7 +97,7 @@ def submit(
     Raises:
         CallError: EINVAL, when the method needs a pipe and there is none; EBUSY, when too many wait already.
     """
-    if method.pipe is not None and pipe is None:
+    if method.pipe is not None and method.needs_pipe and pipe is None:
         way = "core.download" if method.pipe == "output" else "POST /_upload"
         raise CallError(f"Pipe {method.pipe!r} is not open: {method.name} is called through {way}", 22)
 

@@ -47,6 +47,7 @@ class Method:
         queue_size: job methods only: calls that may wait for each lock; more join the last of them.
         pipe: job methods only: ``output``, the job writes what is downloaded (``core.download``); ``input``, it
             reads what is uploaded (``POST /_upload``).
+        needs_pipe: whether it cannot be called without.
         is_query: takes filters and options instead of parameters of its own.
         is_rate_limited: counts against the limit for callers who are not logged in.
         returns: the result's type for the reference, where the function's annotation is not exact; of a query,
@@ -64,6 +65,7 @@ class Method:
     returns: object = None
     queue_size: int = QUEUE_SIZE
     pipe: Direction | None = None
+    needs_pipe: bool = True
 
     def authorize(self, caller: Caller | None) -> None:
         """Refuse a caller who may not call this.
@@ -177,12 +179,14 @@ class Namespace:
         job: str | bool = False,
         queue_size: int = QUEUE_SIZE,
         pipe: Direction | None = None,
+        needs_pipe: bool = True,
         returns: object = None,
     ) -> Callable[[FunctionT], FunctionT]:
         """Make the decorated function a method named ``<namespace>.<function>``.
 
         ``job``: True for a job, or the text of its lock, for which ``queue_size`` calls may wait. With
-        ``pipe`` its bytes come or go by HTTP. The function itself stays an ordinary function.
+        ``pipe`` its bytes come or go by HTTP: always, or without ``needs_pipe`` if the client wants. The function
+        itself stays an ordinary function.
         """
 
         def register(function: FunctionT) -> FunctionT:
@@ -199,6 +203,7 @@ class Namespace:
                     returns=returns,
                     queue_size=queue_size,
                     pipe=pipe,
+                    needs_pipe=needs_pipe,
                 )
             )
             return function

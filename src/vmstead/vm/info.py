@@ -1,6 +1,7 @@
 """What the host can do for virtual machines: methods without side effects."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from vmstead.vm.model import Vm
 from vmstead.vm.rules import MAXIMUM_VCPUS
 
 vm = Namespace("vm")
+
+#: Bytes of a log that fit into an answer.
+_LOG_TAIL = 64 * 1024
 
 
 @vm.method(role="VM_READ")
@@ -105,12 +109,26 @@ async def log_file_path(ctx: Ctx, id: int) -> str | None:
     return str(path) if path is not None else None
 
 
-@vm.method(role="VM_READ", job=True, pipe="output")
-async def log_file_download(ctx: Ctx, id: int) -> None:
-    """The log of a virtual machine as a file, empty where there is none. It is called through ``core.download``."""
+@vm.method(role="VM_READ", job=True, pipe="output", needs_pipe=False)
+async def log_file_download(ctx: Ctx, id: int) -> str | None:
+    """The log of a virtual machine, empty where there is none.
+
+    Through ``core.download`` it is a file, and the result is null. Called by itself, the result is the end of
+    the log, at most 64 KiB of it.
+    """
     path = await log_file(ctx, find(ctx, id))
-    if path is not None:
-        await send_file(path, ctx.pipe)
+    if ctx.has_pipe:
+        if path is not None:
+            await send_file(path, ctx.pipe)
+        return None
+    return await asyncio.to_thread(_end_of, path) if path is not None else ""
+
+
+def _end_of(path: Path) -> str:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _LOG_TAIL))
+        return file.read(_LOG_TAIL).decode(errors="replace")
 
 
 async def log_file(ctx: Ctx, target: Vm) -> Path | None:
