@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from vmstead.adapters.dir_pools import DirPools
 from vmstead.adapters.dir_volumes import DirVolumes
 from vmstead.adapters.engine_choice import make_engine
 from vmstead.adapters.linux_host import LinuxHost
@@ -33,7 +34,7 @@ from vmstead.ports.volumes import Volumes
 from vmstead.rpc.dispatch import owner_of
 from vmstead.rpc.registry import Namespace, table
 from vmstead.rpc.tokens import Tokens
-from vmstead.storage import filesystem
+from vmstead.storage import dataset, filesystem, pool, snapshot
 from vmstead.store.accounts import AccountStore
 from vmstead.store.db import Database, DatabaseError, open_database
 from vmstead.store.memory import MemoryStore
@@ -63,6 +64,9 @@ NAMESPACES: list[Namespace] = [
     images.vm,
     images.vm_device,
     filesystem.filesystem,
+    pool.pool,
+    dataset.pool_dataset,
+    snapshot.pool_snapshot,
     auth.auth,
     core.core,
     transfer.core,
@@ -172,6 +176,7 @@ def build(
         volumes=volumes,
         images=images,
         files=PoolFiles(Places(pools(config), config.roots)),
+        pools=DirPools(pools(config), DirVolumes(pools(config), config.roots)),
         vms=VmStore(database, Seal(config.state / "secret.key")),
         accounts=AccountStore(database),
         unfinished=UnfinishedStore(database),

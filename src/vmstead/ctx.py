@@ -18,6 +18,7 @@ from vmstead.ports.engine import Engine
 from vmstead.ports.files import Files
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
+from vmstead.ports.pools import Pools
 from vmstead.ports.volumes import Volumes
 from vmstead.rpc.caller import Caller
 from vmstead.rpc.registry import Method
@@ -44,6 +45,7 @@ class Services:
     volumes: Volumes
     images: Images
     files: Files
+    pools: Pools
     vms: VmStore
     accounts: AccountStore
     unfinished: UnfinishedStore

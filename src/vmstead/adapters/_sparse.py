@@ -1,5 +1,6 @@
 """Sparse files: made as a whole or not at all, and copied without their holes."""
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -75,3 +76,15 @@ def _copy_piece(origin: int, copy: int, count: int, at: int) -> int:
         if error.errno not in (errno.EXDEV, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
             raise
         return os.pwrite(copy, os.pread(origin, count, at), at)
+
+
+def make_folders(folder: Path) -> None:
+    """Make a folder and those above it, to be passed through but not listed by others."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            each.mkdir()
+            each.chmod(0o711)

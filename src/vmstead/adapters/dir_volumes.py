@@ -10,6 +10,7 @@ of their own, ``<pool>/.volumes``, which does not show among the pool's files::
 import asyncio
 import contextlib
 import errno
+import glob
 import os
 import re
 import stat
@@ -18,8 +19,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from vmstead.adapters._sparse import copy_file, make_file
-from vmstead.adapters.places import VOLUMES, Places
+from vmstead.adapters._sparse import copy_file, make_file, make_folders
+from vmstead.adapters.dataset_notes import DatasetNotes
+from vmstead.adapters.places import SNAPSHOTS, VOLUMES, Places
 from vmstead.ports.volumes import (
     FILE_PREFIX,
     VOLUME_PREFIX,
@@ -49,11 +51,15 @@ class DirVolumes:
     Args:
         pools: the folder of each pool.
         roots: further folders in which files may lie, seen under their own path.
+
+    Attributes:
+        notes: what is known of the volumes beside their bytes; goes with them.
     """
 
     def __init__(self, pools: Mapping[str, Path], roots: Mapping[str, Path] | None = None) -> None:
         self._pools = dict(pools)
         self._places = Places(pools, roots)
+        self.notes = DatasetNotes(pools)
 
     async def find(self, name: str) -> Volume:
         return await in_thread(self._find, name)
@@ -68,7 +74,7 @@ class DirVolumes:
         await in_thread(self._destroy, name)
 
     async def duplicate(self, name: str, target: str) -> Volume:
-        await _stoppable(self._duplicate, name, target)
+        await stoppable(self._duplicate, name, target)
         return await self.find(target)
 
     async def replace(self, name: str, by: str) -> None:
@@ -87,7 +93,7 @@ class DirVolumes:
         await in_thread(lambda: make_file(self._places.locate(path), size, f"the file {path}"))
 
     async def duplicate_file(self, path: str, target: str) -> None:
-        await _stoppable(self._duplicate_file, path, target)
+        await stoppable(self._duplicate_file, path, target)
 
     async def resize_file(self, path: str, size: int) -> None:
         await in_thread(self._resize_file, path, size)
@@ -115,6 +121,24 @@ class DirVolumes:
             )
         root = self._pools[pool]
         return root.joinpath(VOLUMES, *parts), root.joinpath(*parts[:-1])
+
+    def check_name(self, name: str) -> None:
+        """Raises VolumeError, BAD_NAME or NOT_FOUND, when no dataset can have that name."""
+        self._volume_file(name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a volume. Blocks."""
+        return self._volume_file(name)[0].exists()
+
+    async def duplicate_from(self, source: Path, target: str) -> None:
+        """Make the volume ``target`` with the bytes of a file; as ``duplicate``."""
+
+        def copy(stop: threading.Event) -> None:
+            path, _ = self._volume_file(target)
+            make_folders(path.parent)
+            copy_file(source, path, f"the volume {target}", stop)
+
+        await stoppable(copy)
 
     def _find(self, name: str) -> Volume:
         path, _ = self._volume_file(name)
@@ -148,18 +172,23 @@ class DirVolumes:
                 VolumeErrorKind.NOT_FOUND,
                 f"the dataset {above} does not exist; make it first with: mkdir -p {FILE_PREFIX}{above}",
             )
-        _make_folders(path.parent)
+        make_folders(path.parent)
         make_file(path, size, f"the volume {name}")
         return self._find(name)
 
     def _duplicate(self, name: str, target: str, stop: threading.Event) -> None:
         source = self._find(name).source.path
         path, _ = self._volume_file(target)
-        _make_folders(path.parent)
+        make_folders(path.parent)
         copy_file(source, path, f"the volume {target}", stop)
 
     def _destroy(self, name: str) -> None:
+        pool, _, rest = name.partition("/")
         self._find(name).source.path.unlink()
+        snapshots = self._pools[pool].joinpath(VOLUMES, SNAPSHOTS, rest)
+        for each in snapshots.parent.glob(f"{glob.escape(snapshots.name)}@*"):
+            each.unlink(missing_ok=True)
+        self.notes.forget(name)
 
     def _replace(self, name: str, by: str) -> None:
         target, source = self._find(name).source.path, self._find(by).source.path
@@ -252,19 +281,7 @@ def _sync(path: Path) -> None:
             os.close(descriptor)
 
 
-def _make_folders(folder: Path) -> None:
-    """Make a folder and those above it, to be passed through but not listed by others."""
-    missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for each in reversed(missing):
-        with contextlib.suppress(FileExistsError):
-            each.mkdir()
-            each.chmod(0o711)
-
-
-async def _stoppable(function: Callable[..., T], *arguments: object) -> T:
+async def stoppable(function: Callable[..., T], *arguments: object) -> T:
     """As ``in_thread``, for a function that also takes an event that tells it to give up, when cancelled.
 
     Comes back only when the thread has ended: nothing is written any more by then.

@@ -8,6 +8,8 @@ from vmstead.ports.volumes import FILE_PREFIX, VolumeError, VolumeErrorKind
 
 #: The folder of a pool that its volumes lie in. It does not show among the pool's files.
 VOLUMES = ".volumes"
+#: The folder among the volumes that their snapshots lie in.
+SNAPSHOTS = ".snapshots"
 
 
 class Places:

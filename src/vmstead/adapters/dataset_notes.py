@@ -1,0 +1,68 @@
+"""What is known of the datasets of pools that are folders: one file of JSON in each pool."""
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from vmstead.adapters._sparse import make_folders
+from vmstead.adapters.places import VOLUMES
+
+_FILE = ".datasets.json"
+#: Held while a file is read and written again; a process has one pool only once.
+_writing = threading.Lock()
+
+
+class DatasetNotes:
+    """Properties by dataset. All methods block."""
+
+    def __init__(self, pools: Mapping[str, Path]) -> None:
+        self._pools = dict(pools)
+
+    def of(self, name: str) -> dict[str, Any]:
+        """The properties of a dataset. Raises OSError."""
+        return dict(self._read(name.partition("/")[0]).get(name, {}))
+
+    def kinds(self, pool: str) -> Iterator[tuple[str, object]]:
+        """Every dataset of a pool that something is known of, with its property ``kind``."""
+        return ((name, known.get("kind")) for name, known in self._read(pool).items())
+
+    def set(self, name: str, properties: Mapping[str, object]) -> None:
+        """Change properties; None takes one away, those left out stay. Raises OSError."""
+        pool = name.partition("/")[0]
+        with _writing:
+            known = self._read(pool)
+            merged = {**known.get(name, {}), **properties}
+            known[name] = {key: value for key, value in merged.items() if value is not None}
+            self._write(pool, known)
+
+    def forget(self, name: str) -> None:
+        """Forget a dataset. Raises OSError."""
+        pool = name.partition("/")[0]
+        with _writing:
+            known = self._read(pool)
+            if known.pop(name, None) is not None:
+                self._write(pool, known)
+
+    def _read(self, pool: str) -> dict[str, dict[str, Any]]:
+        try:
+            known: dict[str, dict[str, Any]] = json.loads(self._file(pool).read_text())
+        except FileNotFoundError:
+            return {}
+        return known
+
+    def _write(self, pool: str, known: Mapping[str, object]) -> None:
+        """All at once, and on the disk when this returns."""
+        file = self._file(pool)
+        make_folders(file.parent)
+        new = file.with_suffix(".new")
+        with new.open("w") as stream:
+            json.dump(known, stream, indent=1)
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.replace(file)
+
+    def _file(self, pool: str) -> Path:
+        return self._pools[pool] / VOLUMES / _FILE

@@ -1,0 +1,217 @@
+"""The pools port on ordinary folders.
+
+File systems are folders that were made as such; snapshots of volumes are copies, which share blocks where the file
+system below can. What is known of datasets lies with the volumes::
+
+    <root>/.volumes/.datasets.json         properties by dataset
+    <root>/.volumes/.snapshots/vms/a@now   a snapshot
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from vmstead.adapters._sparse import copy_file, make_folders
+from vmstead.adapters.dir_volumes import DirVolumes, in_thread, stoppable
+from vmstead.adapters.places import SNAPSHOTS, VOLUMES
+from vmstead.ports.pools import Dataset, DatasetKind, Pool, Pools, Snapshot
+from vmstead.ports.volumes import FILE_PREFIX, VolumeError, VolumeErrorKind
+
+_SNAPSHOT = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
+
+
+class DirPools(Pools):
+    """Pools that are folders, of which the volumes are those of ``volumes``."""
+
+    def __init__(self, pools: Mapping[str, Path], volumes: DirVolumes) -> None:
+        self._pools = dict(pools)
+        self._volumes = volumes
+        self._notes = volumes.notes
+
+    async def pools(self) -> Sequence[Pool]:
+        return await in_thread(lambda: [self._pool(name) for name in sorted(self._pools)])
+
+    async def datasets(self) -> Sequence[Dataset]:
+        volumes = await self._volumes.list()
+
+        def describe() -> list[Dataset]:
+            found = [self._filesystem(name) for name in self._filesystems()]
+            for volume in volumes:
+                path, properties = volume.source.path, self._notes.of(volume.name)
+                found.append(self._dataset(volume.name, path, volume.size, properties))
+            return sorted(found, key=lambda dataset: dataset.name)
+
+        return await in_thread(describe)
+
+    async def create_filesystem(self, name: str, *, with_ancestors: bool) -> None:
+        await in_thread(self._create_filesystem, name, with_ancestors)
+
+    async def set_properties(self, name: str, properties: Mapping[str, object]) -> None:
+        if name not in {dataset.name for dataset in await self.datasets()}:
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {name} does not exist")
+        await in_thread(self._notes.set, name, properties)
+
+    async def resize(self, name: str, size: int) -> None:
+        volume = await self._volumes.find(name)
+        if size < volume.size:
+            text = f"the volume {name} has {volume.size} bytes; shrinking it would lose data"
+            raise VolumeError(VolumeErrorKind.FAILED, text)
+        await in_thread(os.truncate, volume.source.path, size)
+
+    async def destroy_filesystem(self, name: str) -> None:
+        await self._nothing_below(name)
+        await in_thread(self._destroy_filesystem, name)
+
+    async def snapshots(self) -> Sequence[Snapshot]:
+        return await in_thread(self._list_snapshots)
+
+    async def create_snapshot(self, dataset: str, name: str) -> Snapshot:
+        if not _SNAPSHOT.fullmatch(name):
+            text = f"{name!r} is no name of a snapshot; it has letters, digits and _ - . : only"
+            raise VolumeError(VolumeErrorKind.BAD_NAME, text)
+        try:
+            volume = await self._volumes.find(dataset)
+        except VolumeError as error:
+            if await in_thread(self._is_filesystem, dataset):
+                text = f"{dataset} is a folder, of which no snapshot can be made; of volumes it can"
+                raise VolumeError(VolumeErrorKind.FAILED, text) from None
+            raise error from None
+        path = self._snapshot_file(dataset, name)
+        await asyncio.to_thread(make_folders, path.parent)
+        await stoppable(
+            lambda stop: copy_file(volume.source.path, path, f"the snapshot {dataset}@{name}", stop)
+        )
+        return await in_thread(self._snapshot, dataset, path)
+
+    async def clone_snapshot(self, dataset: str, name: str, target: str) -> None:
+        source = self._snapshot_file(dataset, name)
+        if not await in_thread(source.is_file):
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the snapshot {dataset}@{name} does not exist")
+        await self._volumes.duplicate_from(source, target)
+
+    async def destroy_snapshot(self, dataset: str, name: str) -> None:
+        try:
+            await in_thread(self._snapshot_file(dataset, name).unlink)
+        except VolumeError as error:
+            if error.kind is not VolumeErrorKind.NOT_FOUND:
+                raise
+            text = f"the snapshot {dataset}@{name} does not exist"
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, text) from None
+
+    # --- pools and file systems -------------------------------------------------------------------
+
+    def _pool(self, name: str) -> Pool:
+        folder = self._pools[name]
+        if not folder.is_dir():
+            return Pool(name, FILE_PREFIX + name, 0, 0, is_healthy=False, status="OFFLINE")
+        found = os.statvfs(folder)
+        size, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+        return Pool(name, FILE_PREFIX + name, size, free, is_healthy=True, status="ONLINE")
+
+    def _root(self, name: str) -> Path:
+        pool = name.partition("/")[0]
+        if pool not in self._pools:
+            text = f"there is no pool {pool}; there is {', '.join(sorted(self._pools))}"
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, text)
+        return self._pools[pool]
+
+    def _folder(self, name: str) -> Path:
+        """Where a file system lies. The name is checked as that of a volume is."""
+        root, rest = self._root(name), name.partition("/")[2]
+        if not rest:
+            return root
+        self._volumes.check_name(name)
+        return root.joinpath(*rest.split("/"))
+
+    def _filesystems(self) -> list[str]:
+        made = [
+            name
+            for pool in self._pools
+            for name, kind in self._notes.kinds(pool)
+            if kind == DatasetKind.FILESYSTEM and self._folder(name).is_dir()
+        ]
+        return sorted({*(pool for pool, folder in self._pools.items() if folder.is_dir()), *made})
+
+    def _is_filesystem(self, name: str) -> bool:
+        return name in self._filesystems()
+
+    def _filesystem(self, name: str) -> Dataset:
+        return self._dataset(name, self._folder(name), None, self._notes.of(name))
+
+    def _dataset(self, name: str, path: Path, size: int | None, properties: Mapping[str, object]) -> Dataset:
+        found, space = path.stat(), os.statvfs(path)
+        is_volume = size is not None
+        return Dataset(
+            name=name,
+            kind=DatasetKind.VOLUME if is_volume else DatasetKind.FILESYSTEM,
+            mountpoint=None if is_volume else FILE_PREFIX + name,
+            used=found.st_blocks * 512 if is_volume else (space.f_blocks - space.f_bfree) * space.f_frsize,
+            available=space.f_bavail * space.f_frsize,
+            size=size,
+            created=found.st_ctime,
+            properties={key: value for key, value in properties.items() if key != "kind"},
+        )
+
+    def _create_filesystem(self, name: str, with_ancestors: bool) -> None:
+        folder = self._folder(name)
+        above = name.rpartition("/")[0]
+        if above and not self._folder(above).is_dir():
+            if not with_ancestors:
+                raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {above} does not exist")
+            self._create_filesystem(above, with_ancestors=True)
+        if self._volumes.has(name):
+            raise VolumeError(VolumeErrorKind.EXISTS, f"{name} is a volume already")
+        try:
+            folder.mkdir(mode=0o755)
+        except FileExistsError:
+            raise VolumeError(VolumeErrorKind.EXISTS, f"{name} exists already") from None
+        try:
+            self._notes.set(name, {"kind": str(DatasetKind.FILESYSTEM)})
+        except BaseException:
+            folder.rmdir()
+            raise
+
+    async def _nothing_below(self, name: str) -> None:
+        below = [each.name for each in await self.datasets() if each.name.startswith(f"{name}/")]
+        if below:
+            text = f"{name} has datasets below it: {', '.join(below)}"
+            raise VolumeError(VolumeErrorKind.IN_USE, text)
+
+    def _destroy_filesystem(self, name: str) -> None:
+        if "/" not in name:
+            raise VolumeError(VolumeErrorKind.IN_USE, f"{name} is a pool, which is not removed here")
+        if not self._is_filesystem(name):
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {name} does not exist")
+        # Out of sight first: what is only half removed is no dataset any more.
+        folder = self._folder(name)
+        going = folder.with_name(f".{folder.name}.going")
+        folder.rename(going)
+        self._notes.forget(name)
+        shutil.rmtree(going)
+
+    # --- snapshots --------------------------------------------------------------------------------
+
+    def _snapshot_file(self, dataset: str, name: str) -> Path:
+        self._volumes.check_name(dataset)
+        if not _SNAPSHOT.fullmatch(name):
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the snapshot {dataset}@{name} does not exist")
+        return self._root(dataset).joinpath(VOLUMES, SNAPSHOTS, f"{dataset.partition('/')[2]}@{name}")
+
+    def _list_snapshots(self) -> list[Snapshot]:
+        found = []
+        for pool, root in self._pools.items():
+            base = root / VOLUMES / SNAPSHOTS
+            for path in base.rglob("*@*"):
+                if stat.S_ISREG(path.lstat().st_mode):
+                    rest = str(path.relative_to(base)).rpartition("@")[0]
+                    found.append(self._snapshot(f"{pool}/{rest}", path))
+        return sorted(found, key=lambda each: (each.dataset, each.created, each.name))
+
+    def _snapshot(self, dataset: str, path: Path) -> Snapshot:
+        found = path.stat()
+        name = path.name.rpartition("@")[2]
+        return Snapshot(dataset, name, found.st_mtime, found.st_size, found.st_blocks * 512)

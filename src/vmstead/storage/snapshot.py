@@ -1,0 +1,183 @@
+"""``pool.snapshot.*``: how volumes were at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from vmstead.ctx import Ctx
+from vmstead.devices._claims import claimed
+from vmstead.errors import CallError, NotFound, Problem, ValidationErrors
+from vmstead.kernel.model import Field, Model, NonEmpty, Text
+from vmstead.kernel.undo import undo
+from vmstead.ports.engine import EngineError
+from vmstead.ports.pools import Snapshot
+from vmstead.ports.volumes import volume_path
+from vmstead.query import Query
+from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.storage.errors import storage_errors
+from vmstead.storage.properties import PropertyShape, size_of
+from vmstead.store.unfinished import Kind
+from vmstead.vm.model import Vm
+from vmstead.vm.usage import active_users
+
+log = structlog.get_logger()
+pool_snapshot = Namespace("pool.snapshot")
+
+_CREATE, _CLONE = "pool_snapshot_create", "pool_snapshot_clone"
+
+
+class SnapshotShape(Model):
+    """A snapshot."""
+
+    id: str = Field(description="<dataset>@<name>.")
+    name: str = Field(description="The same.")
+    dataset: str = Field(description="What it is a snapshot of.")
+    snapshot_name: str = Field(description="Its own name.")
+    pool: str = Field(description="Its pool.")
+    type: str = Field(description="SNAPSHOT.")
+    createtxg: str = Field(description="A number that grows with time.")
+    properties: dict[str, PropertyShape] = Field(description="Its age and sizes.")
+
+
+def _entry(found: Snapshot) -> dict[str, Any]:
+    def prop(parsed: object, raw: object, value: str | None) -> dict[str, Any]:
+        return {"parsed": parsed, "rawvalue": str(raw), "value": value, "source": "NONE", "source_info": None}
+
+    seconds = int(found.created)
+    return {
+        "id": found.id,
+        "name": found.id,
+        "dataset": found.dataset,
+        "snapshot_name": found.name,
+        "pool": found.dataset.partition("/")[0],
+        "type": "SNAPSHOT",
+        "createtxg": str(seconds),
+        "properties": {
+            "creation": prop({"$date": seconds * 1000}, seconds, None),
+            "used": prop(found.used, found.used, size_of(found.used)),
+            "referenced": prop(found.used, found.used, size_of(found.used)),
+            "volsize": prop(found.size, found.size, size_of(found.size)),
+        },
+    }
+
+
+async def _all(ctx: Ctx) -> list[Snapshot]:
+    with storage_errors():
+        return [*await ctx.pools.snapshots()]
+
+
+async def _find(ctx: Ctx, id: str) -> Snapshot:
+    found = next((each for each in await _all(ctx) if each.id == id), None)
+    if found is None:
+        raise NotFound("PoolSnapshot", id)
+    return found
+
+
+@pool_snapshot.query(role="SNAPSHOT_READ", returns=SnapshotShape)
+async def query(ctx: Ctx, query: Query) -> object:
+    """Snapshots of all volumes, by dataset and age."""
+    return query.apply([_entry(each) for each in await _all(ctx)])
+
+
+@pool_snapshot.method(role="SNAPSHOT_READ", returns=SnapshotShape)
+async def get_instance(ctx: Ctx, id: NonEmpty, options: dict[str, object] = {}) -> object:  # noqa: B006
+    """One snapshot. Options are those of ``pool.snapshot.query``."""
+    chosen = parse_query([], {**options, "get": True})
+    return chosen.apply([_entry(await _find(ctx, id))])
+
+
+class SnapshotCreate(Model):
+    """A snapshot to make."""
+
+    dataset: NonEmpty = Field(description="The volume.")
+    name: Text | None = Field(None, description="Its own name; required.")
+    recursive: bool = Field(False, description="Has no effect: nothing is below a volume.")
+
+
+@pool_snapshot.method(role="SNAPSHOT_WRITE", returns=SnapshotShape)
+async def create(ctx: Ctx, pool_snapshot_create: SnapshotCreate) -> object:
+    """Keep how a volume is now.
+
+    Virtual machines that use it and have ``suspend_on_snapshot`` halt for as long as that takes; for others it
+    is as a power cut would leave it.
+    """
+    given = pool_snapshot_create
+    if not given.name:
+        raise ValidationErrors([Problem(f"{_CREATE}.name", "is required")])
+    with storage_errors(f"{_CREATE}.dataset"):
+        place = (await ctx.volumes.find(given.dataset)).source.path
+        halted = [vm for vm in await active_users(ctx, place) if vm.suspend_on_snapshot]
+    async with _halted(ctx, halted):
+        with storage_errors(f"{_CREATE}.name"):
+            made = await ctx.pools.create_snapshot(given.dataset, given.name)
+    return _entry(made)
+
+
+@asynccontextmanager
+async def _halted(ctx: Ctx, vms: list[Vm]) -> AsyncIterator[None]:
+    """Halt guests that run, and let exactly those go on, whatever happens to the call."""
+    halted: list[Vm] = []
+    try:
+        for vm in vms:
+            if ctx.states.get(vm.uuid).power == "RUNNING":
+                halted.append(vm)
+                await ctx.engine.suspend(vm.uuid)
+        yield
+    except EngineError as error:
+        raise CallError(f"a virtual machine could not be halted for the snapshot: {error}") from error
+    finally:
+        if halted:
+            # A call that is given up must not leave them halted.
+            await asyncio.shield(asyncio.gather(*(_resume(ctx, vm) for vm in halted)))
+
+
+async def _resume(ctx: Ctx, vm: Vm) -> None:
+    try:
+        await ctx.engine.resume(vm.uuid)
+    except EngineError as error:
+        log.warning("a guest was not resumed after a snapshot", vm=str(vm), reason=str(error))
+
+
+class SnapshotClone(Model):
+    """A volume to make from a snapshot."""
+
+    snapshot: NonEmpty = Field(description="<dataset>@<name>.")
+    dataset_dst: NonEmpty = Field(description="The new volume.")
+    dataset_properties: dict[str, object] = Field({}, description="Properties of the new volume.")
+
+
+@pool_snapshot.method(role="SNAPSHOT_WRITE")
+async def clone(ctx: Ctx, pool_snapshot_clone: SnapshotClone) -> bool:
+    """Make a new volume as the snapshot has it."""
+    given = pool_snapshot_clone
+    found = await _find(ctx, given.snapshot)
+
+    async def make() -> None:
+        await ctx.pools.clone_snapshot(found.dataset, found.name, given.dataset_dst)
+
+    path = volume_path(given.dataset_dst)
+    async with undo() as steps:
+        with storage_errors(f"{_CLONE}.dataset_dst"):
+            await claimed(ctx, steps, Kind.VOLUME, path, make)
+            await ctx.pools.set_properties(given.dataset_dst, given.dataset_properties)
+        await ctx.unfinished.forget(Kind.VOLUME, path)
+    return True
+
+
+class SnapshotDeleteOptions(Model):
+    """How to delete."""
+
+    defer: bool = Field(False, description="Has no effect: clones do not hang on their snapshot.")
+    recursive: bool = Field(False, description="Has no effect.")
+
+
+@pool_snapshot.method(role="SNAPSHOT_DELETE")
+async def delete(ctx: Ctx, id: NonEmpty, options: SnapshotDeleteOptions = SnapshotDeleteOptions()) -> bool:
+    """Forget a snapshot. Fails with ENOENT when there is none."""
+    found = await _find(ctx, id)
+    with storage_errors():
+        await ctx.pools.destroy_snapshot(found.dataset, found.name)
+    return True
