@@ -54,7 +54,12 @@ async def test_pools_are_told_with_their_space(tmp_path: Path) -> None:
 
 async def test_a_volume_is_made_read_grown_and_destroyed(tmp_path: Path) -> None:
     async with server(tmp_path) as host:
-        properties: dict[str, Any] = {"volblocksize": "64K", "compression": "ZSTD", "comments": "web", "sparse": True}
+        properties: dict[str, Any] = {
+            "volblocksize": "64K",
+            "compression": "ZSTD",
+            "comments": "web",
+            "sparse": True,
+        }
         made = await volume(host, **properties, user_properties=[{"key": "a:b", "value": "c"}])
         assert (made["id"], made["pool"], made["type"], made["mountpoint"]) == (
             "default/a",

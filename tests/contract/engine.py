@@ -86,6 +86,13 @@ class EngineContract:
     def machine(self) -> Machine:
         raise NotImplementedError
 
+    async def test_a_document_can_be_checked_before_it_is_kept(self, machine: Machine) -> None:
+        domain = machine.domain("checked")
+        async with connected(machine) as (engine, _):
+            await engine.check(domain)
+            # Nothing came of it.
+            assert await kind_of(engine.start(domain.uuid)) is EngineErrorKind.NO_DOMAIN
+
     async def test_it_tells_what_guests_can_be_made_of(self, machine: Machine) -> None:
         async with connected(machine) as (engine, _):
             found = await engine.capabilities()

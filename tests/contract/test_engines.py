@@ -16,7 +16,7 @@ from vmstead.adapters.linux_host import LinuxHost
 from vmstead.adapters.memory_engine import MemoryEngine
 from vmstead.config import Config
 from vmstead.kernel.clock import ManualClock, SystemClock
-from vmstead.ports.engine import EngineErrorKind, PowerState
+from vmstead.ports.engine import Domain, EngineError, EngineErrorKind, PowerState
 from vmstead.vm.xml import Launch, domain_xml
 
 
@@ -110,6 +110,25 @@ class TestPrivateLibvirtd(EngineContract, ConsoleContract, LibvirtContract):
     @pytest.fixture
     def machine(self, folder: Path) -> Machine:
         return Machine(lasting_engine(folder), document)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "text"),
+        [
+            (b'mode="maximum">', b"mode='custom'><model fallback='forbid'>NoSuch</model>", "NoSuch"),
+            (b"<os>", b"<numatune><memory nodeset='9'/></numatune><os>", "NUMA node 9"),
+            (b"</devices>", b"<controller type='usb' model='vt82c686b-uhci'/></devices>", "vt82c686b"),
+        ],
+    )
+    async def test_what_it_does_not_have_is_refused_before_it_is_kept(
+        self, machine: Machine, old: bytes, new: bytes, text: str
+    ) -> None:
+        domain = machine.domain("checked")
+        changed = Domain(domain.uuid, domain.name, domain.xml.replace(old, new))
+        assert changed != domain
+        async with connected(machine) as (engine, _):
+            with pytest.raises(EngineError, match=text) as raised:
+                await engine.check(changed)
+            assert raised.value.kind is EngineErrorKind.REFUSED
 
     async def test_guests_have_a_user_of_their_own(self, machine: Machine) -> None:
         async with guest(machine) as (engine, listener, uuid):

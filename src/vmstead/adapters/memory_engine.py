@@ -8,7 +8,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from xml.etree.ElementTree import ParseError, fromstring
+from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from vmstead.kernel.clock import Clock
 from vmstead.ports.engine import (
@@ -51,6 +51,7 @@ class MemoryEngine:
 
     Attributes:
         script: behaviour of the guests that have none of their own in ``scripts``, which is keyed by uuid.
+        refused: what is wrong with documents, by uuid.
         calls: the actions that were asked for, for tests to look at: ``("start", uuid)``.
     """
 
@@ -58,6 +59,7 @@ class MemoryEngine:
     script: Script = field(default_factory=Script)
     scripts: dict[str, Script] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
     _domains: dict[str, _Entry] = field(default_factory=dict)
     _listener: EngineListener | None = None
     _pids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(4_000_000))
@@ -119,12 +121,15 @@ class MemoryEngine:
             {"x86_64": ("pc", "pc-i440fx-9.2", "pc-q35-9.2", "q35")}, ("EPYC", "Nehalem", "qemu64")
         )
 
+    async def check(self, domain: Domain) -> None:
+        self._require_connection()
+        document = _parsed(domain)
+        if document.findtext("uuid") in self.refused:
+            raise EngineError(EngineErrorKind.REFUSED, self.refused[domain.uuid])
+
     async def define(self, domain: Domain) -> None:
         self._require_connection()
-        try:
-            document = fromstring(domain.xml)  # noqa: S314 - written by this program
-        except ParseError as error:
-            raise EngineError(EngineErrorKind.REFUSED, f"not well-formed: {error}") from None
+        document = _parsed(domain)
         if document.findtext("uuid") != domain.uuid or document.findtext("name") != domain.name:
             raise EngineError(EngineErrorKind.REFUSED, "the document is about another domain")
         known = self._domains.get(domain.uuid)
@@ -262,3 +267,10 @@ class MemoryConsole:
 
     async def close(self) -> None:
         self.end()
+
+
+def _parsed(domain: Domain) -> Element:
+    try:
+        return fromstring(domain.xml)  # noqa: S314 - written by this program
+    except ParseError as error:
+        raise EngineError(EngineErrorKind.REFUSED, f"not well-formed: {error}") from None

@@ -1,10 +1,12 @@
 """What the disk types DISK and RAW share."""
 
+import asyncio
 import itertools
 import os
 import secrets
 import string
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints
@@ -54,6 +56,28 @@ class BlockDevice(Device):
             yield problem("logical_sectorsize", "must be set when physical_sectorsize is set")
         elif (self.physical_sectorsize or 4096) < (self.logical_sectorsize or 512):
             yield problem("physical_sectorsize", "must not be smaller than logical_sectorsize")
+
+    async def examine_sharing(self, ctx: Ctx, others: Sequence[Placed]) -> list[Problem]:
+        """Whether another disk, of any VM, has the same bytes: two guests that write to one disk destroy it."""
+        mine = await self.place(ctx)
+        disks = [(other, other.device) for other in others if isinstance(other.device, BlockDevice)]
+        places = await asyncio.gather(*(disk.place(ctx) for _, disk in disks))
+        for (other, disk), place in zip(disks, places, strict=True):
+            if mine is not None and place == mine:
+                text = (
+                    f"{self.identity} is a disk of VM {other.vm} already, as {other.label} ({disk.identity})"
+                )
+                return [problem("path", text)]
+        return []
+
+    async def place(self, ctx: Ctx) -> Path | None:
+        """Where its bytes lie; None while they are nowhere."""
+        try:
+            source = await self.resolve(ctx)
+        except VolumeError:
+            return None
+        assert isinstance(source, DiskSource)
+        return source.path
 
     def disk_xml(self, source: DiskSource, slots: Slots) -> Element:
         """The ``disk`` element. See https://libvirt.org/formatdomain.html#hard-drives-floppy-disks-cdroms."""

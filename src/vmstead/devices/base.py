@@ -106,6 +106,8 @@ class Device(Model):
     default_order: ClassVar[int] = 1002
     #: Attributes that tell what to do at creation and are not stored.
     write_only: ClassVar[frozenset[str]] = frozenset()
+    #: Whether ``xml`` needs something from ``resolve``.
+    must_resolve: ClassVar[bool] = False
 
     # --- creating and updating, in this order -----------------------------------------------------
 

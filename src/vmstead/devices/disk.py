@@ -77,7 +77,7 @@ class Disk(BlockDevice):
             await ctx.volumes.find(volume_name(self.path or ""))
         except VolumeError as error:
             return [_as_problem("path", error)]
-        return []
+        return await self.examine_sharing(ctx, others)
 
     async def _examine_creation(self, ctx: Ctx) -> list[Problem]:
         try:

@@ -78,7 +78,8 @@ class Pci(Device):
             slot=f"{at.slot:#04x}",
             function=f"{at.function:#x}",
         )
-        yield el("hostdev", el("source", place), mode="subsystem", type="pci", managed=True)
+        driver = el("driver", name="vfio")
+        yield el("hostdev", driver, el("source", place), mode="subsystem", type="pci", managed=True)
 
     @property
     def identity(self) -> str:

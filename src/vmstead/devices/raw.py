@@ -48,9 +48,12 @@ class Raw(BlockDevice):
             found = await ctx.volumes.file_size(self.path)
         except VolumeError as error:
             return [problem("path", str(error))]
-        if same_file or self.exists:
-            return list(self._check_present(found))
-        return list(self._check_absent(found))
+        if not same_file and not self.exists:
+            return list(self._check_absent(found))
+        return [*self._check_present(found)] or await self._examine_new_place(ctx, others, same_file)
+
+    async def _examine_new_place(self, ctx: Ctx, others: Sequence[Placed], same_file: bool) -> list[Problem]:
+        return [] if same_file else await self.examine_sharing(ctx, others)
 
     def _check_present(self, found: int | None) -> Iterator[Problem]:
         if found is None:

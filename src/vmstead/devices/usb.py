@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints
 
@@ -39,6 +39,8 @@ class Usb(Device):
 
     It is looked up at each start of the VM, so one that was pulled out and plugged in again is found again.
     """
+
+    must_resolve: ClassVar[bool] = True
 
     dtype: Literal["USB"] = "USB"
     usb: UsbId | None = Field(None, description="The device by its kind, wherever it is plugged in.")

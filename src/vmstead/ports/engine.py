@@ -160,6 +160,13 @@ class Engine(Protocol):
         Raises EngineError REFUSED when the document asks for what the engine does not have.
         """
 
+    async def check(self, domain: Domain) -> None:
+        """Whether the engine has what the document asks for; nothing changes, and no file needs to be there.
+
+        Raises EngineError REFUSED when a start would fail because of the document. An engine that cannot tell
+        says nothing.
+        """
+
     async def undefine(self, uuid: str) -> None:
         """Forget an inactive domain and the firmware and TPM state that belong to it. Unknown: no error."""
 

@@ -24,6 +24,7 @@ from vmstead.vm.lifecycle import power_off, remove_domain
 from vmstead.vm.model import Vm, VmCreate, VmFields
 from vmstead.vm.reconcile import InlineDevice, Reconciliation, reconcile
 from vmstead.vm.shapes import VmShape
+from vmstead.vm.startable import refusals_of_change
 
 vm = Namespace("vm")
 
@@ -48,12 +49,14 @@ async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> En
 async def create(ctx: Ctx, vm_create: VmCreate) -> Entry:
     """Make a virtual machine, without devices and stopped.
 
-    Nothing is asked of the engine: a domain is defined when the VM starts.
+    The engine only says whether it could start it; a domain is defined when the VM starts.
     """
     values = vm_create.model_dump()
     values["uuid"] = values["uuid"] or str(uuids.uuid4())
     values["bootloader_ovmf"] = values["bootloader_ovmf"] or rules.DEFAULT_OVMF
     raise_if(await field_problems(ctx, "vm_create", values))
+    given = [name for name in values if name in vm_create.model_fields_set and name not in _HARMLESS]
+    raise_if(await refusals_of_change(ctx, "vm_create", Vm(id=0, **values), given, []))
     try:
         id = await ctx.vms.write(ctx.vms.insert(values))
     except IntegrityError as error:
@@ -61,6 +64,10 @@ async def create(ctx: Ctx, vm_create: VmCreate) -> Entry:
     assert isinstance(id, int)
     events.vm_changed(ctx, "added", id)
     return await read_vm(ctx, id)
+
+
+#: Fields that no engine refuses, and nearly every client sends.
+_HARMLESS = {"name", "description", "memory", "vcpus", "cores", "threads", "uuid"}
 
 
 class VmUpdate(VmFields):  # type: ignore[valid-type, misc]
@@ -90,6 +97,9 @@ async def update(ctx: Ctx, id: int, vm_update: VmUpdate) -> Entry:
         merged = {**vars(old), **changes}
         raise_if([*await field_problems(ctx, "vm_update", merged, old), *_frozen(ctx, old, changes)])
         found = Reconciliation() if devices is None else await reconcile(ctx, steps, old, devices)
+        names = [*changes, *(["devices"] if devices is not None else [])]
+        final = found.applied_to(placed(ctx.vms.devices_of(id)))
+        raise_if(await refusals_of_change(ctx, "vm_update", Vm(**merged), names, final))
         try:
             results = await ctx.vms.write_all([ctx.vms.update(id, changes), *found.writes(ctx)])
         except IntegrityError as error:
@@ -113,6 +123,8 @@ def _changes(old: Vm, given: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in given.items() if getattr(old, name) != value}
 
 
+#: The role for ``command_line_args``, which no other role includes.
+_ARGUMENTS_ROLE = "VM_COMMAND_LINE_ARGS"
 #: Fields that name or make the domain, which cannot change under a running guest.
 _FROZEN = ("name", "uuid", "bootloader_ovmf", "enable_secure_boot")
 
@@ -131,6 +143,10 @@ async def field_problems(
     owner = ctx.vms.id_of_name(values["name"])
     taken = owner is not None and (old is None or owner != old.id)
     found = list(rules.problems(schema, values, name_taken=taken))
+    is_changed = old is None or values["command_line_args"] != old.command_line_args
+    if values["command_line_args"] and is_changed and not ctx.caller.may(_ARGUMENTS_ROLE):
+        text = f"takes the role {_ARGUMENTS_ROLE}: whoever gives QEMU arguments can do anything on the host"
+        found.append(Problem(f"{schema}.command_line_args", text, errno.EACCES))
     images = await ctx.host.firmware()
     wanted = values["bootloader_ovmf"]
     # Where the host has no images at all (a server for client authors) any name does.

@@ -7,7 +7,7 @@ from typing import Any
 
 from vmstead.ctx import Ctx
 from vmstead.devices import Attributes, Placed
-from vmstead.errors import CallError, Problem, ValidationErrors
+from vmstead.errors import CallError, Problem, ValidationErrors, raise_if
 from vmstead.kernel.bus import Change
 from vmstead.kernel.model import Field, Model
 from vmstead.kernel.undo import undo
@@ -19,6 +19,7 @@ from vmstead.vm.device_changes import changed, prepared
 from vmstead.vm.entries import Entry, device_entry, find, in_boot_order, placed, read_device, settled, shown
 from vmstead.vm.reconcile import LARGEST_ORDER
 from vmstead.vm.shapes import DeviceShape
+from vmstead.vm.startable import refusals
 
 vm_device = Namespace("vm.device")
 
@@ -64,9 +65,11 @@ async def create(ctx: Ctx, vm_device_create: DeviceCreate) -> Entry:
         ctx.locks.edit("devices", "Another device is being made"),
         undo() as steps,
     ):
-        find(ctx, vm)
+        target = find(ctx, vm)
         others = placed(ctx.vms.all_devices())
         ready = await prepared(ctx, steps, vm, device, others, old=None)
+        siblings = [other for other in others if other.vm == vm]
+        raise_if(await refusals(ctx, "attributes", target, [*siblings, Placed(0, vm, order, ready)]))
         orders = _make_room(others, vm, order)
         id = await ctx.vms.write(ctx.vms.insert_device(vm, order or None, ready.entry(), orders))
     assert isinstance(id, int)
@@ -132,6 +135,9 @@ async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
         others = [each for each in placed(ctx.vms.all_devices()) if each.id != id]
         ready = await prepared(ctx, steps, vm, device, others, old=stored.device)
         order = vm_device_update.order or None if "order" in given else stored.order
+        siblings = [other for other in others if other.vm == vm]
+        final = [*siblings, Placed(id, vm, order, ready)]
+        raise_if(await refusals(ctx, "attributes", find(ctx, vm), final))
         orders = _make_room(others, vm, order) if order != stored.order or vm != stored.vm else {}
         await ctx.vms.write(ctx.vms.update_device(id, vm, order, ready.entry(), orders))
     if vm != row["vm"]:

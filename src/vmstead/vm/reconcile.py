@@ -47,6 +47,11 @@ class Reconciliation:
     updated: list[Placed] = field(default_factory=list)
     created: list[Placed] = field(default_factory=list)
 
+    def applied_to(self, stored: Sequence[Placed]) -> list[Placed]:
+        """The devices that there are afterwards."""
+        gone = {each.id for each in (*self.removed, *self.updated)}
+        return [*(each for each in stored if each.id not in gone), *self.updated, *self.created]
+
     def writes(self, ctx: Ctx) -> list[Callable[[Connection], object]]:
         """The changes for one transaction. The ids of what is created come last, in order."""
         return [

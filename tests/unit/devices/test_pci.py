@@ -160,6 +160,7 @@ def test_the_document_has_the_address_in_hexadecimal() -> None:
     (element,) = pci("10000:e1:1f.7").xml(None, Slots())
     assert to_bytes(element).decode() == (
         '<hostdev mode="subsystem" type="pci" managed="yes">\n'
+        '  <driver name="vfio" />\n'
         "  <source>\n"
         '    <address domain="0x10000" bus="0xe1" slot="0x1f" function="0x7" />\n'
         "  </source>\n"

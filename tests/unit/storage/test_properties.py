@@ -30,7 +30,11 @@ def test_block_sizes_are_read(text: str, number: int) -> None:
 
 
 def test_what_was_set_is_told_as_set_and_the_rest_as_default() -> None:
-    properties: dict[str, object] = {"compression": "ZSTD", "user_properties": {"org:owner": "me"}, "comments": "web"}
+    properties: dict[str, object] = {
+        "compression": "ZSTD",
+        "user_properties": {"org:owner": "me"},
+        "comments": "web",
+    }
     shown = entry(Dataset("tank/a", DatasetKind.VOLUME, None, 5, 7, 1 << 30, 1.5, properties))
     assert shown["compression"]["source"] == "LOCAL"
     assert shown["sync"] == {

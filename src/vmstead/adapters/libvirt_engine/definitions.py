@@ -27,6 +27,26 @@ def look_up(connection: Any, uuid: str) -> Any:
         raise
 
 
+def check(connection: Any, document: str) -> None:
+    """Whether libvirt could make a QEMU command of the document; it neither keeps it nor opens any file.
+
+    See https://libvirt.org/html/libvirt-libvirt-domain.html#virConnectDomainXMLToNative.
+
+    Raises:
+        EngineError: REFUSED.
+    """
+    try:
+        connection.domainXMLToNative("qemu-argv", document, 0)
+    except libvirt.libvirtError as error:
+        found = binding.engine_error(error)
+        # What libvirt has no better number for, such as an unknown processor model, is the document's fault too.
+        if error.get_error_code() == libvirt.VIR_ERR_INTERNAL_ERROR and found.kind is EngineErrorKind.FAILED:
+            text = str(found).removeprefix("internal error: ")
+            raise EngineError(EngineErrorKind.REFUSED, text) from error
+        if found.kind is EngineErrorKind.REFUSED:
+            raise found from error
+
+
 def undefine_inactive(domain: Any, state: int) -> None:
     """Take a definition away. ``state``: ``KEEP_STATE`` or ``REMOVE_STATE`` of the firmware and the TPM.
 

@@ -13,7 +13,13 @@ from vmstead.adapters.libvirt_engine import binding
 from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call
 from vmstead.adapters.libvirt_engine.capabilities import read_capabilities
 from vmstead.adapters.libvirt_engine.console import LibvirtConsole
-from vmstead.adapters.libvirt_engine.definitions import KEEP_STATE, REMOVE_STATE, look_up, undefine_inactive
+from vmstead.adapters.libvirt_engine.definitions import (
+    KEEP_STATE,
+    REMOVE_STATE,
+    check,
+    look_up,
+    undefine_inactive,
+)
 from vmstead.adapters.libvirt_engine.processes import find_pid
 from vmstead.adapters.libvirt_engine.target import Provider, Target
 from vmstead.adapters.libvirt_engine.tpm import copy_state, remove_state
@@ -284,6 +290,9 @@ class LibvirtEngine:
             self._connected().defineXML(domain.xml.decode())
 
         await call(define)
+
+    async def check(self, domain: Domain) -> None:
+        await call(check, self._connected(), domain.xml.decode())
 
     async def undefine(self, uuid: str) -> None:
         def undefine() -> None:
