@@ -27,6 +27,7 @@ from vmstead.kernel.jobs import COLLECTION, Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
 from vmstead.kernel.states import States
+from vmstead.kernel.tasks import Tasks
 from vmstead.ports.engine import DomainState, Engine
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
@@ -42,7 +43,19 @@ from vmstead.store.seal import Seal
 from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
 from vmstead.system import auth, core, transfer
-from vmstead.vm import choices, clone, crud, device, display, events, images, info, lifecycle, memory_info
+from vmstead.vm import (
+    choices,
+    clone,
+    crud,
+    device,
+    display,
+    events,
+    holding,
+    images,
+    info,
+    lifecycle,
+    memory_info,
+)
 from vmstead.vm import host as host_end
 from vmstead.vm.recovery import clean_up
 from vmstead.web.application import Application
@@ -130,13 +143,13 @@ async def running(
         await engine.open(services.states)
         stack.push_async_callback(services.consoles.close)
         stack.push_async_callback(services.jobs.close)
-        stack.push_async_callback(application.tasks.close, _PATIENCE)
+        stack.push_async_callback(services.tasks.close, _PATIENCE)
         stack.push_async_callback(web.close)
         if config.stop_guests_on_exit:
             stack.push_async_callback(host_end.stop_guests, services)
         await clean_up(services)
         due = await host_end.guests_due(services)
-        application.tasks.start(host_end.start_guests(services, due), name="starting guests")
+        services.tasks.start(host_end.start_guests(services, due), name="starting guests")
         await web.open()
         yield Server(services, await _listen(web, config))
 
@@ -159,6 +172,9 @@ def build(
             consoles.watch(uuid)
         events.state_changed(services, uuid, new)
 
+    def on_viewed(uuid: str) -> None:
+        services.tasks.start(holding.viewed(services, uuid), name=f"a look at {uuid}")
+
     def on_connected() -> None:
         # Guests went on while the connection was away; their consoles did not.
         for uuid in services.states.active():
@@ -170,7 +186,7 @@ def build(
         bus=bus,
         jobs=Jobs(clock, bus, owner_of),
         locks=Locks(clock),
-        states=States(clock, on_state, on_connected),
+        states=States(clock, on_state, on_connected, on_viewed),
         engine=engine,
         host=host,
         volumes=volumes,
@@ -184,6 +200,7 @@ def build(
         promised_memory=Ledger(),
         consoles=consoles,
         tokens=Tokens(clock),
+        tasks=Tasks(),
         methods=table(NAMESPACES),
         event_roles={**events.ROLES, COLLECTION: None},
     )

@@ -14,6 +14,7 @@ from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
 from vmstead.kernel.pipes import Pipe
 from vmstead.kernel.states import States
+from vmstead.kernel.tasks import Tasks
 from vmstead.ports.engine import Engine
 from vmstead.ports.files import Files
 from vmstead.ports.host import Host
@@ -53,6 +54,7 @@ class Services:
     promised_memory: Ledger
     consoles: Consoles
     tokens: Tokens
+    tasks: Tasks
     #: Everything that can be called, by name.
     methods: Mapping[str, Method]
     #: Role that subscribing to each collection takes.

@@ -104,10 +104,10 @@ class Slow(MemoryEngine):
         self.may_start = asyncio.Event()
         self.is_asked_to_start = asyncio.Event()
 
-    async def start(self, uuid: str) -> None:
+    async def start(self, uuid: str, *, paused: bool = False) -> None:
         self.is_asked_to_start.set()
         await self.may_start.wait()
-        await super().start(uuid)
+        await super().start(uuid, paused=paused)
 
 
 async def test_while_a_start_is_under_way_a_second_one_and_a_delete_are_busy(tmp_path: Path) -> None:
@@ -296,8 +296,8 @@ async def test_a_guest_that_powers_itself_off_is_stopped(tmp_path: Path) -> None
 
 async def test_a_guest_that_dies_at_its_start_is_stopped_and_not_hung(tmp_path: Path) -> None:
     class Dying(MemoryEngine):
-        async def start(self, uuid: str) -> None:
-            await super().start(uuid)
+        async def start(self, uuid: str, *, paused: bool = False) -> None:
+            await super().start(uuid, paused=paused)
             self.crash(uuid)
 
     clock = ManualClock()
@@ -309,7 +309,7 @@ async def test_a_guest_that_dies_at_its_start_is_stopped_and_not_hung(tmp_path: 
 
 async def test_an_engine_that_confirms_nothing_does_not_hang_the_call(tmp_path: Path) -> None:
     class Silent(MemoryEngine):
-        async def start(self, uuid: str) -> None:
+        async def start(self, uuid: str, *, paused: bool = False) -> None:
             self.calls.append(("start", uuid))
 
     clock = ManualClock()
@@ -369,3 +369,54 @@ async def test_information_about_the_host(tmp_path: Path) -> None:
         macs = {await host.api.call("vm.random_mac") for _ in range(20)}
         assert len(macs) == 20
         assert all(mac.startswith("00:a0:98:") for mac in macs)
+
+
+# --- guests that wait for somebody to look --------------------------------------------------------
+
+WAIT = {"dtype": "DISPLAY", "wait": True, "password": "secret"}
+
+
+async def waiting(host: Host) -> dict[str, Any]:
+    vm = await make(host)
+    await host.api.call("vm.device.create", {"vm": 1, "attributes": WAIT})
+    await host.api.call("vm.start", 1)
+    assert await state_of(host) == "SUSPENDED"
+    return vm
+
+
+async def test_a_guest_waits_until_somebody_looks_at_its_display(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        vm = await waiting(host)
+        await host.api.call("core.subscribe", "vm.query")
+        host.engine.view(vm["uuid"])
+        await host.api.event(lambda event: event["fields"]["status"]["state"] == "RUNNING")
+        # Who is suspended later stays so, whoever looks.
+        await host.api.call("vm.suspend", 1)
+        host.engine.view(vm["uuid"])
+        await host.pass_time(1)
+        assert await state_of(host) == "SUSPENDED"
+
+
+async def test_a_guest_that_waits_can_be_resumed_by_hand_and_powered_off(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        vm = await waiting(host)
+        await host.api.call("vm.resume", 1)
+        await host.api.call("vm.suspend", 1)
+        host.engine.view(vm["uuid"])
+        await host.pass_time(1)
+        assert await state_of(host) == "SUSPENDED"
+        await host.api.call("vm.poweroff", 1)
+        await host.api.call("vm.device.update", 1, {"attributes": {"wait": False}})
+        await host.api.call("vm.start", 1)
+        assert await state_of(host) == "RUNNING"
+
+
+async def test_a_guest_waits_on_when_the_server_comes_back(tmp_path: Path) -> None:
+    clock = ManualClock()
+    engine = MemoryEngine(clock)
+    async with server(tmp_path, engine=engine, clock=clock) as host:
+        vm = await waiting(host)
+    async with server(tmp_path, engine=engine, clock=clock) as host:
+        await host.api.call("core.subscribe", "vm.query")
+        engine.view(vm["uuid"])
+        await host.api.event(lambda event: event["fields"]["status"]["state"] == "RUNNING")

@@ -113,6 +113,7 @@ TESTED_ELSEWHERE = {
     "storage/dataset.py": "tests/api/test_pool.py",
     "storage/snapshot.py": "tests/api/test_pool.py",
     "vm/startable.py": "tests/api/test_startable.py",
+    "vm/holding.py": "tests/api/test_lifecycle.py",
     "vm/crud.py": "tests/api/test_vm.py",
     "vm/device.py": "tests/api/test_device.py",
     "vm/events.py": "tests/api/test_events.py",

@@ -17,6 +17,7 @@ class Listener:
     Attributes:
         states: the last of every domain.
         history: every change, in order.
+        views: domains whose displays were opened.
         connections: how often it was told of a connection, and ``losses`` of a loss.
     """
 
@@ -24,6 +25,7 @@ class Listener:
     history: list[tuple[str, DomainState]] = field(default_factory=list)
     connections: int = 0
     losses: list[str] = field(default_factory=list)
+    views: list[str] = field(default_factory=list)
     _told: asyncio.Event = field(default_factory=asyncio.Event)
 
     def connected(self, states: Mapping[str, DomainState]) -> None:
@@ -33,6 +35,10 @@ class Listener:
 
     def disconnected(self, reason: str) -> None:
         self.losses.append(reason)
+        self._told.set()
+
+    def viewed(self, uuid: str) -> None:
+        self.views.append(uuid)
         self._told.set()
 
     def changed(self, uuid: str, state: DomainState) -> None:

@@ -109,6 +109,11 @@ class MemoryEngine:
         self._set(uuid, PowerState.SHUTDOWN, active=True)
         self._stop(uuid)
 
+    def view(self, uuid: str) -> None:
+        """Somebody opens a display."""
+        if self._listener is not None:
+            self._listener.viewed(uuid)
+
     def crash(self, uuid: str) -> None:
         """The guest's process dies."""
         self._stop(uuid)
@@ -156,13 +161,14 @@ class MemoryEngine:
     async def copy_tpm(self, uuid: str, target: str) -> None:
         self._require_connection()
 
-    async def start(self, uuid: str) -> None:
+    async def start(self, uuid: str, *, paused: bool = False) -> None:
         entry = self._find(uuid, "start", active=False)
         script = self.scripts.get(uuid, self.script)
         if script.fails_to_start is not None:
             raise EngineError(EngineErrorKind.FAILED, script.fails_to_start)
         entry.console = MemoryConsole()
-        self._set(uuid, PowerState.RUNNING, active=True, pid=next(self._pids))
+        power = PowerState.PAUSED if paused else PowerState.RUNNING
+        self._set(uuid, power, active=True, pid=next(self._pids))
 
     async def shutdown(self, uuid: str) -> None:
         entry = self._find(uuid, "shutdown", active=True)

@@ -174,6 +174,11 @@ class Device(Model):
         return False
 
     @property
+    def holds_guest(self) -> bool:
+        """Whether the guest begins only when somebody looks at its display."""
+        return False
+
+    @property
     def caution(self) -> str | None:
         """What the host's operator should know of the device while its VM runs."""
         return None

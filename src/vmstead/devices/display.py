@@ -123,6 +123,10 @@ class Display(Device):
             yield video_xml("qxl" if is_spice else "vga", self.resolution)
 
     @property
+    def holds_guest(self) -> bool:
+        return self.wait
+
+    @property
     def caution(self) -> str | None:
         if self.password or ipaddress.ip_address(self.bind).is_loopback:
             return None

@@ -20,14 +20,20 @@ class States:
     Args:
         watcher: told (uuid, old, new) whenever a state differs from the one before.
         on_connected: called after each listing, when every state is known.
+        on_viewed: told the uuid when somebody has opened a display.
     """
 
     def __init__(
-        self, clock: Clock, watcher: Watcher, on_connected: Callable[[], None] = lambda: None
+        self,
+        clock: Clock,
+        watcher: Watcher,
+        on_connected: Callable[[], None] = lambda: None,
+        on_viewed: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._clock = clock
         self._watcher = watcher
         self._on_connected = on_connected
+        self._on_viewed = on_viewed
         self._states: dict[str, DomainState] = {}
         self._expected: dict[str, list[Expectation]] = {}
         self._known = asyncio.Event()
@@ -97,6 +103,10 @@ class States:
         self.disconnected_reason = reason
         # Nobody need wait any longer for a first listing that may never come.
         self._known.set()
+
+    def viewed(self, uuid: str) -> None:
+        """Pass on that somebody has opened a display."""
+        self._on_viewed(uuid)
 
     def changed(self, uuid: str, state: DomainState) -> None:
         """Take over one state and tell whoever waits for it."""

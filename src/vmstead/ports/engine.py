@@ -120,6 +120,9 @@ class EngineListener(Protocol):
     def changed(self, uuid: str, state: DomainState) -> None:
         """A domain changed its state."""
 
+    def viewed(self, uuid: str) -> None:
+        """Somebody has opened a display of a domain, and given its password if it has one."""
+
 
 class ConsoleStream(Protocol):
     """The two-way byte stream of a domain's serial console. One reader at a time."""
@@ -176,8 +179,8 @@ class Engine(Protocol):
         ``undefine`` removes it again. FAILED where the engine cannot get at it.
         """
 
-    async def start(self, uuid: str) -> None:
-        """Start a defined, inactive domain."""
+    async def start(self, uuid: str, *, paused: bool = False) -> None:
+        """Start a defined, inactive domain; with ``paused`` its processors halt before their first step."""
 
     async def shutdown(self, uuid: str) -> None:
         """Ask the guest to power off (guest agent if there is one, else the power button)."""

@@ -28,6 +28,7 @@ from vmstead.rpc.registry import Namespace
 from vmstead.vm import memory
 from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import in_boot_order, placed, settled, status
+from vmstead.vm.holding import hold, let_go
 from vmstead.vm.launch import launch_for, variables_path
 from vmstead.vm.model import Vm
 from vmstead.vm.shapes import VmStatus
@@ -82,6 +83,8 @@ class StartOptions(Model):
 async def start(ctx: Ctx, id: int, options: StartOptions = StartOptions()) -> None:
     """Start a virtual machine; returns when its guest runs.
 
+    With a DISPLAY that has ``wait``, the guest is SUSPENDED until somebody looks at it.
+
     Fails with ENOMEM when there is not enough memory, with EBUSY while another start is under way, and with
     a list of everything that is missing (files, interfaces) otherwise.
     """
@@ -100,11 +103,13 @@ async def _start(ctx: Ctx, target: Vm) -> None:
     launch = await launch_for(ctx, target)
     resolved = [(device, await device.resolve(ctx)) for device in devices]
     document = domain_xml(target, resolved, launch)
+    waits = any(device.holds_guest for device in devices)
+    await (hold(ctx, target.uuid) if waits else let_go(ctx, target.uuid))
     with engine_errors(f"{target} could not be started"), ctx.states.expect(target.uuid, _active) as started:
         await ctx.engine.define(Domain(target.uuid, target.domain_name, document))
         async with undo() as steps:
             steps.push_async_callback(_destroy_if_active, ctx, target)
-            await ctx.engine.start(target.uuid)
+            await ctx.engine.start(target.uuid, paused=waits)
             try:
                 await started.within(_CONFIRMATION)
             except TimeoutError:
@@ -231,6 +236,7 @@ async def resume(ctx: Ctx, id: int) -> None:
     """Let a suspended guest go on."""
     target = await settled(ctx, id)
     require(ctx, target, "resume")
+    await let_go(ctx, target.uuid)
     with engine_errors(f"{target} could not be resumed"):
         await ctx.engine.resume(target.uuid)
     await _confirmed(ctx, target, lambda state: state.power is not PowerState.PAUSED, "was not resumed")

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vmstead.ctx import Ctx, Services
-from vmstead.kernel.tasks import Tasks
 from vmstead.rpc.registry import Method
 from vmstead.rpc.session import Session
 from vmstead.web.ratelimit import RateLimit
@@ -21,7 +20,6 @@ class Application:
     services: Services
     server_uid: int
     rate_limit: RateLimit
-    tasks: Tasks = field(default_factory=Tasks)
     sessions: "set[WebSession]" = field(default_factory=set)
 
     @property

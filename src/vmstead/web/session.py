@@ -137,7 +137,7 @@ class WebSession:
             return
         self._calls += 1
         # The call goes on when the client does not wait for it: what is half done helps nobody.
-        self._application.tasks.start(self._answer(call), name=f"call {call.method}")
+        self._application.services.tasks.start(self._answer(call), name=f"call {call.method}")
 
     async def _answer(self, call: protocol.Call) -> None:
         try:

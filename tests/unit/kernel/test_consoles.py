@@ -23,6 +23,8 @@ class Listener:
 
     def changed(self, uuid: str, state: DomainState) -> None: ...
 
+    def viewed(self, uuid: str) -> None: ...
+
 
 class Engine(MemoryEngine):
     """An engine whose consoles open and close no sooner than the test lets them."""

@@ -5,9 +5,11 @@ runs libvirt's event loop for as long as the process lives.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 import libvirt
@@ -115,3 +117,14 @@ def state_after(event: int, pid: int | None) -> DomainState | None:
         return None
     power, active = known
     return DomainState(power, active, pid if active else None)
+
+
+def close(connection: Any, registrations: list[int]) -> None:
+    """Close a connection. What is registered at it would keep it open otherwise."""
+    for step in (
+        *(partial(connection.domainEventDeregisterAny, each) for each in registrations),
+        connection.unregisterCloseCallback,
+        connection.close,
+    ):
+        with contextlib.suppress(libvirt.libvirtError):
+            step()

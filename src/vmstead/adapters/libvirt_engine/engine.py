@@ -10,7 +10,7 @@ import libvirt
 import structlog
 
 from vmstead.adapters.libvirt_engine import binding
-from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call
+from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call, close
 from vmstead.adapters.libvirt_engine.capabilities import read_capabilities
 from vmstead.adapters.libvirt_engine.console import LibvirtConsole
 from vmstead.adapters.libvirt_engine.definitions import (
@@ -57,7 +57,7 @@ class LibvirtEngine:
         self._provider = provider
         self._clock = clock
         self._connection: Any = None
-        self._registration = 0
+        self._registrations: list[int] = []
         self._target: Target | None = None
         self._info: EngineInfo | None = None
         self._capabilities: Capabilities | None = None
@@ -166,10 +166,19 @@ class LibvirtEngine:
             pid = self._find_pid(domain) if starts else None
             _on_loop(loop, self._on_event, domain.UUIDString(), event, pid)
 
+        def on_graphics(_: Any, domain: Any, phase: int, *__: object) -> None:
+            if phase == libvirt.VIR_DOMAIN_EVENT_GRAPHICS_INITIALIZE:
+                _on_loop(loop, self._on_view, domain.UUIDString())
+
         try:
-            self._registration = connection.domainEventRegisterAny(
-                None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, on_lifecycle, None
-            )
+            self._registrations = [
+                connection.domainEventRegisterAny(
+                    None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, on_lifecycle, None
+                ),
+                connection.domainEventRegisterAny(
+                    None, libvirt.VIR_DOMAIN_EVENT_ID_GRAPHICS, on_graphics, None
+                ),
+            ]
             # Drivers that live in this process (test, embed) have no connection that could be lost.
             with contextlib.suppress(libvirt.libvirtError):
                 connection.registerCloseCallback(on_close, None)
@@ -214,7 +223,7 @@ class LibvirtEngine:
             look.cancel()
         if connection is not None:
             running = await self._has_guests(connection)
-            await call(_close, connection, self._registration)
+            await call(close, connection, self._registrations)
             if self._closing.is_set() and self._target is not None and self._target.leave is not None:
                 try:
                     await self._target.leave(running)
@@ -242,6 +251,10 @@ class LibvirtEngine:
         if not state.active:
             self._pids.pop(uuid, None)
         self._listener.changed(uuid, state)
+
+    def _on_view(self, uuid: str) -> None:
+        if self._listener is not None:
+            self._listener.viewed(uuid)
 
     def _look_again(self, uuid: str) -> None:
         """Read a domain's state where no event can be relied on.
@@ -317,8 +330,9 @@ class LibvirtEngine:
             )
         await _on_files(copy_state, folder, uuid, target)
 
-    async def start(self, uuid: str) -> None:
-        await self._on_domain(uuid, lambda domain: domain.create())
+    async def start(self, uuid: str, *, paused: bool = False) -> None:
+        flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0
+        await self._on_domain(uuid, lambda domain: domain.createWithFlags(flags))
 
     async def shutdown(self, uuid: str) -> None:
         await self._on_domain(uuid, lambda domain: domain.shutdown())
@@ -368,17 +382,6 @@ async def _on_files(function: Callable[..., T], *arguments: object) -> T:
         return await call(function, *arguments)
     except OSError as error:
         raise EngineError(EngineErrorKind.FAILED, f"{error.filename}: {error.strerror}") from error
-
-
-def _close(connection: Any, registration: int) -> None:
-    """Close a connection. What is registered at it would keep it open otherwise."""
-    for step in (
-        lambda: connection.domainEventDeregisterAny(registration),
-        connection.unregisterCloseCallback,
-        connection.close,
-    ):
-        with contextlib.suppress(libvirt.libvirtError):
-            step()
 
 
 def _version(connection: Any) -> str:
