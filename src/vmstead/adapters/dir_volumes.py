@@ -74,8 +74,7 @@ class DirVolumes:
         await in_thread(self._destroy, name)
 
     async def duplicate(self, name: str, target: str) -> Volume:
-        await stoppable(self._duplicate, name, target)
-        return await self.find(target)
+        return await stoppable(self._duplicate, name, target)
 
     async def replace(self, name: str, by: str) -> None:
         await in_thread(self._replace, name, by)
@@ -174,13 +173,22 @@ class DirVolumes:
             )
         make_folders(path.parent)
         make_file(path, size, f"the volume {name}")
-        return self._find(name)
+        return self._made(name, path)
 
-    def _duplicate(self, name: str, target: str, stop: threading.Event) -> None:
+    def _duplicate(self, name: str, target: str, stop: threading.Event) -> Volume:
         source = self._find(name).source.path
         path, _ = self._volume_file(target)
         make_folders(path.parent)
         copy_file(source, path, f"the volume {target}", stop)
+        return self._made(target, path)
+
+    def _made(self, name: str, path: Path) -> Volume:
+        """A volume that was just made; taken back when it cannot even be looked at."""
+        try:
+            return self._find(name)
+        except BaseException:
+            path.unlink()
+            raise
 
     def _destroy(self, name: str) -> None:
         pool, _, rest = name.partition("/")
