@@ -136,6 +136,8 @@ class Nic(Device):
             el("mac", address=canonical_mac(self.mac or random_mac())),
             source,
             el("model", type=self.type.lower()),
+            # By the network, where the device's place among the others puts it: after all disks if not told.
+            el("boot", order=slots.boot()),
             type=resolved.kind,
             trustGuestRxFilters=self.trust_guest_rx_filters if resolved.kind == "direct" else None,
         )

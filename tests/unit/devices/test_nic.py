@@ -324,3 +324,12 @@ def test_what_is_not_plugged_into_an_interface_has_no_filters(trust: bool, text:
 def test_people_know_it_by_where_it_is_plugged_in(name: str | None, identity: str) -> None:
     assert nic(nic_attach=name).identity == identity
     assert (nic().boots_first, nic().caution) == (False, None)
+
+
+def test_a_card_boots_at_its_place_among_the_devices() -> None:
+    slots = Slots()
+    assert slots.boot() == 1
+    (element,) = nic(mac=MAC).xml(NAT, slots)
+    boot = element.find("boot")
+    assert boot is not None
+    assert boot.get("order") == "2"
