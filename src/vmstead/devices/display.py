@@ -45,7 +45,7 @@ def _ip(text: str) -> str:
 
 def _zero_is_null(value: object) -> object:
     # Some clients send 0 where they mean "choose one".
-    return None if value == 0 and not isinstance(value, bool) else value
+    return None if type(value) is int and value == 0 else value
 
 
 Port = Annotated[Annotated[int, Field(ge=PORTS.start, lt=PORTS.stop)] | None, BeforeValidator(_zero_is_null)]
@@ -89,7 +89,7 @@ class Display(Device):
         if not (self.password or "").isprintable():
             yield problem("password", "must not contain control characters")
         elif len((self.password or "").encode()) > longest:
-            yield problem("password", f"{self.type} passwords have at most {longest} characters")
+            yield problem("password", f"{self.type} passwords have at most {longest} bytes")
 
     async def examine(self, ctx: Ctx, others: Sequence[Placed], old: Self | None) -> list[Problem]:
         taken = configured_ports(others) | _NEVER | _own_port(ctx)

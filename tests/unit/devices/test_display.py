@@ -72,6 +72,7 @@ def test_a_port_is_one_for_displays_or_left_to_the_server(name: str, given: obje
         ("5900", "Input should be a valid integer"),
         ("", "Input should be a valid integer"),
         (5900.0, "Input should be a valid integer"),
+        (0.0, "Input should be a valid integer"),
         (False, "Input should be a valid integer"),
         (True, "Input should be a valid integer"),
     ],
@@ -118,8 +119,8 @@ def test_other_resolutions_are_refused_with_those_there_are(resolution: object) 
 
 # --- rules ------------------------------------------------------------------------------------------
 
-VNC = [("attributes.password", "VNC passwords have at most 8 characters")]
-SPICE = [("attributes.password", "SPICE passwords have at most 60 characters")]
+VNC = [("attributes.password", "VNC passwords have at most 8 bytes")]
+SPICE = [("attributes.password", "SPICE passwords have at most 60 bytes")]
 CONTROL = [("attributes.password", "must not contain control characters")]
 
 
