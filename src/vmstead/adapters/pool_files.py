@@ -6,6 +6,7 @@ import os
 import pwd
 import stat
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vmstead.adapters.dir_volumes import in_thread
@@ -40,6 +41,9 @@ class PoolFiles(Files):
     async def append(self, path: str, data: bytes) -> None:
         await in_thread(self._append, path, data)
 
+    async def sync(self, path: str) -> None:
+        await in_thread(self._sync, path)
+
     async def truncate(self, path: str, size: int) -> None:
         await in_thread(lambda: os.truncate(self._file(path), size))
 
@@ -68,14 +72,8 @@ class PoolFiles(Files):
         """The folder of the pools, as the folder of the first one."""
         first = next(iter(self._places.pools.values()))
         found = self._described(first.parent, _TOP, first.stat())
-        return FileInfo(
-            **{
-                **{name: getattr(found, name) for name in FileInfo.__slots__},
-                "name": _TOP.rpartition("/")[2],
-                "real_path": _TOP,
-                "is_mountpoint": False,
-            }
-        )
+        name = _TOP.rpartition("/")[2]
+        return replace(found, name=name, real_path=_TOP, is_mountpoint=False)
 
     def _list(self, path: str) -> Sequence[FileInfo]:
         if path.rstrip("/") == _TOP:
@@ -165,7 +163,9 @@ class PoolFiles(Files):
     def _append(self, path: str, data: bytes) -> None:
         with self._file(path).open("ab") as file:
             file.write(data)
-            file.flush()
+
+    def _sync(self, path: str) -> None:
+        with self._file(path).open("rb") as file:
             os.fsync(file.fileno())
 
 

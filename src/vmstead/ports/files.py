@@ -82,7 +82,10 @@ class Files(Protocol):
         """Make a folder, which gets the owner of the one above. EXISTS; NOT_FOUND when there is none above."""
 
     async def append(self, path: str, data: bytes) -> None:
-        """Write to the end of a regular file and see to it that it is on the disk. NOT_FOUND, NO_SPACE."""
+        """Write to the end of a regular file. NOT_FOUND, NO_SPACE."""
+
+    async def sync(self, path: str) -> None:
+        """See to it that what was written to a regular file is on the disk. NOT_FOUND, NO_SPACE."""
 
     async def truncate(self, path: str, size: int) -> None:
         """Cut a regular file to so many bytes."""

@@ -102,7 +102,7 @@ def submit(
         raise CallError(f"Pipe {method.pipe!r} is not open: {method.name} is called through {way}", 22)
 
     async def body(job: Job) -> object:
-        with _ending(pipe):
+        with _ending(method, pipe):
             return await method.function(ctx.in_job(job), *method.bind(params))
 
     return ctx.jobs.submit(
@@ -118,7 +118,7 @@ def submit(
 
 
 @contextlib.contextmanager
-def _ending(pipe: Pipe | None) -> Iterator[None]:
+def _ending(method: Method, pipe: Pipe | None) -> Iterator[None]:
     """Tell the other end of a job's pipe how the job has ended."""
     try:
         yield
@@ -126,8 +126,11 @@ def _ending(pipe: Pipe | None) -> Iterator[None]:
         if pipe is not None:
             pipe.fail(str(error).strip() or "the job was aborted")
         raise
-    if pipe is not None:
+    if pipe is not None and method.pipe == "output":
         pipe.end()
+    elif pipe is not None:
+        # Whoever still writes is not to wait for a reader that has what it wants.
+        pipe.fail("the job has ended")
 
 
 def owner_of(caller: object) -> Owner:

@@ -253,5 +253,6 @@ async def _append(ctx: Ctx, path: str, size: int, content: AsyncIterable[bytes],
         steps.push_async_callback(ctx.files.truncate, path, size)
         async for piece in content:
             await ctx.files.append(path, piece)
+        await ctx.files.sync(path)
         if mode is not None:
             await ctx.files.change_mode(path, mode)
