@@ -70,7 +70,7 @@ async def test_uefi_with_a_tpm_and_disks_on_both_buses(tmp_path: Path) -> None:
             )
             await here.fill(".volumes/boot")
             found = await boot(here, vm)
-            assert (found.system.firmware, found.system.secure_boot) == ("uefi", "none")
+            assert (found.system.firmware, found.system.secure_boot) == ("uefi", "off")
             topology = (found.system.cpus, found.system.sockets, found.system.cores, found.system.threads)
             assert topology == (2, 1, 2, 1)
             assert [tpm.version for tpm in found.tpms] == [2]

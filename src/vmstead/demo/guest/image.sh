@@ -60,13 +60,18 @@ unpack_kernel() {
 }
 
 # Copy the modules of modules.list and those they need into the guest, uncompressed, so that busybox's
-# modprobe can load them, and without the signature, which the guest would spend time on.
+# modprobe can load them, and without the signature, which the guest would spend time on. Those marked with
+# "=" stay as the distribution signed them.
 add_modules() {
-    local from=$work/kernel/lib/modules/$version to=$root/lib/modules/$version name optional steps verb file
+    local from=$work/kernel/lib/modules/$version to=$root/lib/modules/$version name optional signed steps verb file
     mkdir -p "$to"
     while read -r name; do
-        optional=
-        case $name in ''|'#'*) continue ;; '?'*) optional=1 name=${name#'?'} ;; esac
+        optional= signed=
+        case $name in
+            ''|'#'*) continue ;;
+            '?'*) optional=1 name=${name#'?'} ;;
+            '='*) signed=1 name=${name#'='} ;;
+        esac
         if ! steps=$(modprobe -C /dev/null -d "$work/kernel" -S "$version" --show-depends "$name" 2>/dev/null); then
             [ -n "$optional" ] || die "this kernel has no driver called $name"
             continue
@@ -82,7 +87,7 @@ add_modules() {
                 *.zst) need unzstd; unzstd -q -c <"$from/$file" >"$to/${file%.zst}" ;;
                 *) cp "$from/$file" "$to/$file" ;;
             esac
-            objcopy --strip-unneeded -R .BTF "$to/${file%.ko*}.ko"
+            [ -n "$signed" ] || objcopy --strip-unneeded -R .BTF "$to/${file%.ko*}.ko"
         done <<<"$steps"
     done <"$recipe/modules.list"
     cp "$from"/modules.{order,builtin} "$to"
