@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,8 +104,14 @@ async def command(*argv: str, stdin: str = "", env: dict[str, str] | None = None
 
 
 @asynccontextmanager
-async def serving(state: Path, *options: str, engine: str = "memory") -> AsyncIterator[Program]:
-    """A server process on a state folder, accepting calls on ``<state>.sock``."""
+async def serving(
+    state: Path, *options: str, engine: str = "memory", within: Sequence[str] = ()
+) -> AsyncIterator[Program]:
+    """A server process on a state folder, accepting calls on ``<state>.sock``.
+
+    Args:
+        within: a command that runs the command after it somewhere else, such as ``ip netns exec NAME``.
+    """
     argv = [
         "serve",
         "--state",
@@ -117,6 +123,6 @@ async def serving(state: Path, *options: str, engine: str = "memory") -> AsyncIt
         "--engine",
         engine,
     ]
-    async with program(sys.executable, "-m", "vmstead.cli.main", *argv, *options) as server:
+    async with program(*within, sys.executable, "-m", "vmstead.cli.main", *argv, *options) as server:
         await server.line("is ready")
         yield server

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +32,9 @@ class Host:
         return f"ws+unix://{self.state}.sock"
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Program]:
+    async def serving(self, within: Sequence[str] = ()) -> AsyncIterator[Program]:
         """The server as a process of its own; guests that run at its end go on."""
-        async with serving(self.state, "--accel", "tcg", engine="private") as server:
+        async with serving(self.state, "--accel", "tcg", engine="private", within=within) as server:
             yield server
 
     async def midclt(self, *arguments: str) -> Result:
