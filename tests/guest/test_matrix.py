@@ -1,6 +1,8 @@
 """What a guest finds is what the API was told: every kind of firmware, disk, network card and screen."""
 
 import asyncio
+import struct
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +166,26 @@ async def test_a_clone_boots_with_disks_of_its_own() -> None:
             assert list(swtpm.iterdir()) == []
             assert list((here.state / "nvram").iterdir()) == []
             assert list((here.state / "pools/default/.volumes").iterdir()) == []
+
+
+async def test_the_clock_shows_local_or_universal_time(tmp_path: Path) -> None:
+    zone = tmp_path / "Nine"
+    zone.write_bytes(_zone(hours=9))
+    elsewhere = ("unshare", "--mount", "sh", "-c", f'mount --bind {zone} /etc/localtime && exec "$@"', "sh")
+    with host() as here:
+        async with here.serving(elsewhere):
+            hours = []
+            for name, time in (("local", "LOCAL"), ("universal", "UTC")):
+                vm = await make(here, image(name, type="VIRTIO"), name=name, time=time)
+                await here.fill(f"{name}.raw")
+                clock = datetime.fromisoformat((await boot(here, vm)).system.rtc)
+                ahead = clock - datetime.now(UTC).replace(tzinfo=None)
+                hours.append(round(ahead / timedelta(hours=1), 1))
+            assert hours == [9.0, 0.0]
+
+
+def _zone(hours: int) -> bytes:
+    """A time zone that is always that far ahead of UTC (RFC 8536, version 1)."""
+    name = b"VMS\0"
+    header = b"TZif" + bytes(16) + struct.pack(">6I", 0, 0, 0, 0, 1, len(name))
+    return header + struct.pack(">iBB", hours * 3600, 0, 0) + name

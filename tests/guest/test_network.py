@@ -9,7 +9,6 @@ from tests.guest.networks import BRIDGE, boot_files, network
 from tests.guest.test_matrix import make
 
 
-
 @pytest.mark.parametrize(
     ("bootloader", "firmware", "card", "boot_file"),
     [
