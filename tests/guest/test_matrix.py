@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.guest.guests import Host, host
+from tests.guest.guests import Host, Terminal, host
 from vmstead.demo.guest import Inventory, build, default_cache
 from vmstead.kernel.run import run
 
@@ -189,3 +189,24 @@ def _zone(hours: int) -> bytes:
     name = b"VMS\0"
     header = b"TZif" + bytes(16) + struct.pack(">6I", 0, 0, 0, 0, 1, len(name))
     return header + struct.pack(">iBB", hours * 3600, 0, 0) + name
+
+
+async def test_a_guest_is_left_with_its_minimum_of_memory() -> None:
+    with host() as here:
+        async with here.serving():
+            vm = await make(here, image("boot", type="VIRTIO"), memory=512, min_memory=256)
+            await here.fill("boot.raw")
+            await here.call("vm.start", vm)
+            with here.console(vm) as console:
+                console.log_in()
+                # The balloon takes a moment to fill; the guest itself says when less is free than was taken.
+                free = "while read -r key kib _; do [ $key != MemFree: ] || break; done </proc/meminfo"
+                console.type(f"kib=999999; while [ $kib -gt 230000 ]; do sleep 1; {free}; done; echo TAK''EN")
+                console.until("TAKEN")
+                assert memory_of(console) > 450_000
+            await here.call("vm.poweroff", vm)
+
+
+def memory_of(console: Terminal) -> int:
+    """KiB that the guest takes its machine to have, ballooned or not."""
+    return console.inventory().system.memory_kib
