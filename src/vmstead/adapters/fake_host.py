@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vmstead.ports.disks import BlockDevice
 from vmstead.ports.hardware import PciAddress, PciDevice, UsbDevice
 from vmstead.ports.host import Interface, Memory
+from vmstead.ports.machine import Machine, RunState, ServiceNames, ServiceState, TimeServer
+from vmstead.ports.network import Link, LinkAddress, NetworkSettings
 
 _GiB = 1024**3
 
@@ -37,6 +40,30 @@ class FakeHost:
     own_addresses: list[str] = field(default_factory=lambda: ["192.0.2.10", "2001:db8::10"])
     #: Folder that users other than root may not enter.
     barrier: Path | None = None
+    itself: Machine = field(
+        default_factory=lambda: Machine(
+            "fake", id="0" * 32, processor="A processor", cores=4, timezone="Europe/Berlin"
+        )
+    )
+    up_for: float = 86_400.5
+    busy: tuple[float, float, float] = (0.5, 0.25, 0.125)
+    clocks: list[TimeServer] = field(default_factory=list)
+    state: RunState = RunState.RUNNING
+    #: Services by the usual name of their unit, without ``.service``.
+    units: dict[str, ServiceState] = field(default_factory=dict)
+    #: The presses of its power button: what was asked for, ``poweroff`` or ``reboot``.
+    presses: list[str] = field(default_factory=list)
+    #: Why it cannot be shut down.
+    power_failure: str | None = None
+    plugged: list[Link] = field(
+        default_factory=lambda: [
+            Link("eth0", mac="02:00:00:00:00:01", is_up=True, addresses=(LinkAddress("192.0.2.10", 24),))
+        ]
+    )
+    beyond: NetworkSettings = field(
+        default_factory=lambda: NetworkSettings(("192.0.2.1",), ("192.0.2.53",), ("example.org",))
+    )
+    drives: list[BlockDevice] = field(default_factory=list)
 
     async def memory(self) -> Memory:
         return Memory(self.total, self.available)
@@ -81,3 +108,39 @@ class FakeHost:
 
     async def addresses(self) -> Sequence[str]:
         return list(self.own_addresses)
+
+    async def machine(self) -> Machine:
+        return self.itself
+
+    async def uptime(self) -> float:
+        return self.up_for
+
+    async def load(self) -> tuple[float, float, float]:
+        return self.busy
+
+    async def time_servers(self) -> Sequence[TimeServer]:
+        return list(self.clocks)
+
+    async def run_state(self) -> RunState:
+        return self.state
+
+    async def services(self, wanted: Mapping[str, ServiceNames]) -> Mapping[str, ServiceState]:
+        return {
+            key: self.units.get(names.units[0].removesuffix(".service"), ServiceState())
+            for key, names in wanted.items()
+        }
+
+    async def power(self, *, restart: bool) -> None:
+        if self.power_failure is not None:
+            raise OSError(self.power_failure)
+        self.presses.append("reboot" if restart else "poweroff")
+        self.state = RunState.STOPPING
+
+    async def links(self) -> Sequence[Link]:
+        return sorted(self.plugged, key=lambda link: link.name)
+
+    async def network_settings(self) -> NetworkSettings:
+        return self.beyond
+
+    async def disks(self) -> Sequence[BlockDevice]:
+        return sorted(self.drives, key=lambda disk: disk.name)

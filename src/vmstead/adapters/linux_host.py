@@ -7,11 +7,15 @@ import os
 import pwd
 import stat
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from vmstead.adapters import hardware
+from vmstead.adapters import hardware, linux_disks, linux_machine, linux_network, linux_services
+from vmstead.ports.disks import BlockDevice
 from vmstead.ports.hardware import PciAddress, PciDevice, UsbDevice
 from vmstead.ports.host import Interface, Memory
+from vmstead.ports.machine import Machine, RunState, ServiceNames, ServiceState, TimeServer
+from vmstead.ports.network import Link, NetworkSettings
 
 _BOOT_ID = "sys/kernel/random/boot_id"
 _TCP_LISTEN = "0A"
@@ -25,6 +29,9 @@ class LinuxHost:
         firmware_folder: where the distribution's UEFI images lie.
         proc: where the kernel tells of processes, memory and connections.
         sys: where it tells of devices.
+        etc: where programs are told how to behave.
+        run: where they say that they are there.
+        systemctl: the program to ask where systemd is in charge.
     """
 
     def __init__(
@@ -33,10 +40,16 @@ class LinuxHost:
         *,
         proc: Path = Path("/proc"),
         sys: Path = Path("/sys"),
+        etc: Path = Path("/etc"),
+        run: Path = Path("/run"),
+        systemctl: str = "systemctl",
     ) -> None:
         self._firmware_folder = firmware_folder
         self._proc = proc
         self._sys = sys
+        self._etc = etc
+        self._run = run
+        self._systemctl = systemctl
 
     async def memory(self) -> Memory:
         return await asyncio.to_thread(_memory, self._proc)
@@ -79,6 +92,37 @@ class LinuxHost:
 
     async def addresses(self) -> Sequence[str]:
         return await asyncio.to_thread(_addresses, self._proc / "net")
+
+    async def machine(self) -> Machine:
+        return await asyncio.to_thread(linux_machine.read_machine, self._proc, self._sys, self._etc)
+
+    async def uptime(self) -> float:
+        return await asyncio.to_thread(linux_machine.read_uptime, self._proc)
+
+    async def load(self) -> tuple[float, float, float]:
+        return await asyncio.to_thread(linux_machine.read_load, self._proc)
+
+    async def time_servers(self) -> Sequence[TimeServer]:
+        return await asyncio.to_thread(linux_machine.read_time_servers, self._etc)
+
+    async def run_state(self) -> RunState:
+        return await linux_services.run_state(self._systemctl, self._run)
+
+    async def services(self, wanted: Mapping[str, ServiceNames]) -> Mapping[str, ServiceState]:
+        return await linux_services.services(self._systemctl, self._proc, self._etc, self._run, wanted)
+
+    async def power(self, *, restart: bool) -> None:
+        await linux_services.power(self._systemctl, self._run, restart=restart)
+
+    async def links(self) -> Sequence[Link]:
+        return await asyncio.to_thread(linux_network.read_links, self._sys)
+
+    async def network_settings(self) -> NetworkSettings:
+        names = await asyncio.to_thread(linux_network.read_names, self._etc, self._run)
+        return replace(names, gateways=tuple(await asyncio.to_thread(linux_network.read_gateways)))
+
+    async def disks(self) -> Sequence[BlockDevice]:
+        return await asyncio.to_thread(linux_disks.read_disks, self._sys)
 
 
 def _processor_flags(table: Path) -> frozenset[str]:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from vmstead.ports.disks import DiskFacts
 from vmstead.ports.hardware import PciAddress, PciDevice, UsbDevice
+from vmstead.ports.machine import MachineFacts
+from vmstead.ports.network import NetworkFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Memory:
     available: int
 
 
-class Host(Protocol):
+class Host(MachineFacts, NetworkFacts, DiskFacts, Protocol):
     """Facts about the machine, read when asked. Errors of the operating system come through as ``OSError``."""
 
     async def memory(self) -> Memory:
