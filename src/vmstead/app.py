@@ -42,7 +42,8 @@ from vmstead.store.memory import MemoryStore
 from vmstead.store.seal import Seal
 from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
-from vmstead.system import auth, core, transfer
+from vmstead.system import auth, core, disk, network, product, service, settings, transfer
+from vmstead.system import info as system_info
 from vmstead.vm import (
     choices,
     clone,
@@ -83,6 +84,19 @@ NAMESPACES: list[Namespace] = [
     auth.auth,
     core.core,
     transfer.core,
+    product.system,
+    product.failover,
+    product.truenas,
+    product.vmstead,
+    system_info.system,
+    settings.general,
+    settings.advanced,
+    settings.ntpserver,
+    network.interface,
+    network.general,
+    network.configuration,
+    disk.disk,
+    service.service,
 ]
 
 #: Seconds that calls under way get to end when the server stops.

@@ -143,6 +143,12 @@ def _positive(value: object) -> int:
     return int(str(value))
 
 
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError("a text is expected")
+
+
 @dataclass(frozen=True)
 class Config:
     """Every setting, checked. Fields are the options of ``vmstead serve``."""
@@ -167,12 +173,16 @@ class Config:
     stop_guests_on_exit: bool = _setting(
         lambda: False, _flag, "Stop all guests before the server ends (for the shutdown of the host)."
     )
+    host_power: bool = _setting(
+        lambda: False, _flag, "Let users with the role HOST_POWER shut the host down and restart it."
+    )
     login_rate: int = _setting(
         lambda: 20,
         _positive,
         "Calls a minute that an address may make of each method before it logs in.",
         "N",
     )
+    login_banner: str = _setting(lambda: "", _text, "What people are to read before they log in.", "TEXT")
     log_format: str = _setting(lambda: "auto", _log_format, "auto, text or json.", "NAME")
     pools: Mapping[str, Path] = field(default_factory=dict, metadata={"table": "pools"})
     roots: Mapping[str, Path] = field(default_factory=dict, metadata={"table": "roots"})

@@ -188,6 +188,9 @@ def test_a_state_elsewhere_is_not_the_default(home: Path) -> None:
         ("stop_guests_on_exit", '"OFF"', False),
         ("login_rate", "1", 1),
         ("login_rate", '"100"', 100),
+        ("host_power", "true", True),
+        ("login_banner", '"For members only."', "For members only."),
+        ("login_banner", '""', ""),
     ],
 )
 def test_good_values(file: Path, name: str, toml: str, value: object) -> None:
@@ -239,6 +242,8 @@ BAD = [
     ("login_rate", "1.5", 1.5, "a whole number above 0"),
     ("login_rate", "true", True, "a whole number above 0"),
     ("login_rate", '"many"', "many", "a whole number above 0"),
+    ("host_power", '"perhaps"', "perhaps", "true or false"),
+    ("login_banner", "5", 5, "a text"),
     ("state", '""', "", "a path"),
     ("state", "5", 5, "a path"),
     ("state", '"~nobody-of-that-name/x"', "~nobody-of-that-name/x", "a path"),

@@ -95,6 +95,11 @@ class _ManualTimer:
             self._callback()
 
 
+def date(seconds: float) -> dict[str, int]:
+    """A time since the epoch as the wire writes it: ``{"$date": milliseconds}``."""
+    return {"$date": round(seconds * 1000)}
+
+
 async def within(clock: Clock, seconds: float, future: "asyncio.Future[T]") -> T:
     """Wait for a future, at most so long on that clock.
 

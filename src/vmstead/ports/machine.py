@@ -65,7 +65,7 @@ class ServiceState:
     """A service of the machine.
 
     Attributes:
-        runs: it does now.
+        runs: it does now, or would as soon as somebody asks for it (a socket of systemd's is open).
         starts: it is started with the machine, or when somebody asks for it.
         pids: its processes.
     """

@@ -2,6 +2,9 @@
 
 from vmstead.store.db import Connection, Database
 
+#: Name under which the start of the host is kept whose guests were last started with it.
+LAST_BOOT = "boot_id"
+
 
 class MemoryStore:
     """Names and values, in a database."""

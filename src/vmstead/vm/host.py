@@ -8,13 +8,12 @@ from vmstead.ctx import Ctx, Services
 from vmstead.errors import ApiError
 from vmstead.ports.engine import PowerState
 from vmstead.rpc.session import InternalSession
+from vmstead.store.memory import LAST_BOOT
 from vmstead.vm.lifecycle import power_off, shut_down, start
 from vmstead.vm.model import Vm
 
 log = structlog.get_logger()
 
-
-_LAST_BOOT = "boot_id"
 #: Seconds that the engine gets to connect after a start of the host.
 _PATIENCE = 120
 
@@ -25,7 +24,7 @@ async def guests_due(services: Services) -> list[Vm]:
     To be asked before clients are answered: what they create from then on is theirs to start. A server that is
     only restarted leaves guests as they are: one that somebody has stopped stays so.
     """
-    if services.memory.get(_LAST_BOOT) == await services.host.boot_id():
+    if services.memory.get(LAST_BOOT) == await services.host.boot_id():
         return []
     return [Vm.of(row) for row in services.vms.all() if row["autostart"]]
 
@@ -43,7 +42,7 @@ async def start_guests(services: Services, due: list[Vm]) -> None:
         log.info("starting guests", count=len(waiting))
     await asyncio.gather(*(_start(ctx, target) for target in waiting))
     # Only now: a server that is killed meanwhile begins again with those that do not run yet.
-    await services.memory.set(_LAST_BOOT, await services.host.boot_id())
+    await services.memory.set(LAST_BOOT, await services.host.boot_id())
 
 
 async def _start(ctx: Ctx, target: Vm) -> None:
