@@ -52,6 +52,7 @@ from vmstead.vm import (
     display,
     events,
     holding,
+    host_power,
     images,
     info,
     lifecycle,
@@ -97,6 +98,7 @@ NAMESPACES: list[Namespace] = [
     network.configuration,
     disk.disk,
     service.service,
+    host_power.system,
 ]
 
 #: Seconds that calls under way get to end when the server stops.
@@ -216,7 +218,7 @@ def build(
         tokens=Tokens(clock),
         tasks=Tasks(),
         methods=table(NAMESPACES),
-        event_roles={**events.ROLES, COLLECTION: None},
+        event_roles={**events.ROLES, **host_power.ROLES, COLLECTION: None},
     )
     return services
 

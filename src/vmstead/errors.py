@@ -13,7 +13,8 @@ number from ``errno``, its name, and a text that starts with the name in bracket
 """
 
 import errno as errnos
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 #: Error numbers that TrueNAS adds to those of POSIX.
@@ -130,3 +131,12 @@ def raise_if(problems: Iterable[Problem]) -> None:
     found = list(problems)
     if found:
         raise ValidationErrors(found)
+
+
+@contextmanager
+def host_errors(what: str) -> Iterator[None]:
+    """Turn what the operating system complains of into an error that begins with ``what`` (cannot be done)."""
+    try:
+        yield
+    except OSError as error:
+        raise CallError(f"{what}: {error.strerror or error}", errnos.EIO) from error

@@ -50,6 +50,8 @@ _CALLS: dict[str, list[Any]] = {
     "pool.snapshot.clone": [{"snapshot": "default/web01@before-upgrade", "dataset_dst": "default/web01-old"}],
     "pool.snapshot.delete": ["default/web01@before-upgrade"],
     "system.feature_enabled": ["VM"],
+    "system.reboot": ["A new kernel", {"delay": 60}],
+    "system.shutdown": ["The power will be cut", {"delay": 60}],
     "interface.query": [[["type", "=", "BRIDGE"]]],
     "interface.get_instance": ["br0"],
     "disk.query": [[["type", "=", "SSD"]], {"select": ["name", "model", "size"]}],

@@ -3,11 +3,12 @@
 from typing import Any
 
 from vmstead.ctx import Ctx
+from vmstead.errors import host_errors
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.disks import BlockDevice
 from vmstead.query import Query
 from vmstead.rpc.registry import Namespace
-from vmstead.system.host_calls import host_errors, instance
+from vmstead.system.rows import instance
 
 disk = Namespace("disk")
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vmstead.ctx import Ctx
-from vmstead.errors import CallError
+from vmstead.errors import CallError, host_errors
 from vmstead.kernel.clock import date
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.machine import RunState
 from vmstead.rpc.registry import Namespace
 from vmstead.store.memory import LAST_BOOT
-from vmstead.system.host_calls import host_errors
 from vmstead.system.product import API_VERSION
 
 system = Namespace("system")

@@ -3,12 +3,13 @@
 from typing import Any, Literal
 
 from vmstead.ctx import Ctx
+from vmstead.errors import host_errors
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.machine import ServiceNames
 from vmstead.ports.network import Link, LinkAddress, LinkKind
 from vmstead.query import Query
 from vmstead.rpc.registry import Namespace
-from vmstead.system.host_calls import host_errors, instance
+from vmstead.system.rows import instance
 
 interface = Namespace("interface")
 general = Namespace("network.general")

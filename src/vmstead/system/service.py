@@ -4,11 +4,12 @@ import os
 from typing import Any
 
 from vmstead.ctx import Ctx
+from vmstead.errors import host_errors
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.machine import ServiceNames, ServiceState
 from vmstead.query import Query
 from vmstead.rpc.registry import Namespace
-from vmstead.system.host_calls import host_errors, instance
+from vmstead.system.rows import instance
 
 service = Namespace("service")
 

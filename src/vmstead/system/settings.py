@@ -14,11 +14,12 @@ from typing import Any, Literal
 from vmstead.config import Address
 from vmstead.ctx import Ctx
 from vmstead.devices import pci
+from vmstead.errors import host_errors
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.hardware import PciDevice
 from vmstead.query import Query
 from vmstead.rpc.registry import Namespace
-from vmstead.system.host_calls import host_errors, instance
+from vmstead.system.rows import instance
 
 general = Namespace("system.general")
 advanced = Namespace("system.advanced")

@@ -1,6 +1,8 @@
 """What the server does by itself when the host has come up, and when it goes down."""
 
 import asyncio
+from collections.abc import Iterable
+from dataclasses import fields
 
 import structlog
 
@@ -36,13 +38,24 @@ async def start_guests(services: Services, due: list[Vm]) -> None:
     """
     if due:
         await services.states.settled(_PATIENCE)
-    ctx = Ctx(**vars(services), session=InternalSession())
     waiting = [target for target in due if target.uuid not in services.states.active()]
     if waiting:
         log.info("starting guests", count=len(waiting))
-    await asyncio.gather(*(_start(ctx, target) for target in waiting))
+    await start_all(services, waiting)
     # Only now: a server that is killed meanwhile begins again with those that do not run yet.
     await services.memory.set(LAST_BOOT, await services.host.boot_id())
+
+
+async def start_all(services: Services, targets: Iterable[Vm]) -> None:
+    """Start guests side by side, as memory allows. What fails is logged, and keeps no other guest."""
+    ctx = _own(services)
+    await asyncio.gather(*(_start(ctx, target) for target in targets))
+
+
+def _own(services: Services) -> Ctx:
+    """A call of the server's own."""
+    known = {each.name: getattr(services, each.name) for each in fields(Services)}
+    return Ctx(**known, session=InternalSession())
 
 
 async def _start(ctx: Ctx, target: Vm) -> None:
@@ -57,7 +70,7 @@ async def stop_guests(services: Services) -> None:
 
     A suspended guest cannot shut down and is powered off. What fails is logged, and keeps no other guest.
     """
-    ctx = Ctx(**vars(services), session=InternalSession())
+    ctx = _own(services)
     active = services.states.active()
     targets = [Vm.of(row) for row in services.vms.all() if row["uuid"] in active]
     if targets:
