@@ -188,6 +188,12 @@ class Host:
         """Where the server listens on TCP: ``ws://127.0.0.1:PORT``."""
         return self.server.addresses[1].removesuffix("/api/current")
 
+    async def idle(self) -> None:
+        """Wait until what the server does by itself is done."""
+        async with asyncio.timeout(PATIENCE):
+            while tasks := self.server.services.tasks._tasks:
+                await asyncio.wait(tasks)
+
     async def pass_time(self, seconds: float) -> None:
         """Let time pass in steps, so that what falls due can do something and wait again."""
         end = self.clock.monotonic() + seconds

@@ -37,12 +37,13 @@ from vmstead.rpc.registry import Namespace, table
 from vmstead.rpc.tokens import Tokens
 from vmstead.storage import dataset, filesystem, pool, snapshot
 from vmstead.store.accounts import AccountStore
+from vmstead.store.alerts import AlertStore
 from vmstead.store.db import Database, DatabaseError, open_database
 from vmstead.store.memory import MemoryStore
 from vmstead.store.seal import Seal
 from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
-from vmstead.system import auth, core, disk, network, product, service, settings, transfer
+from vmstead.system import alert, auth, core, disk, network, product, service, settings, transfer
 from vmstead.system import info as system_info
 from vmstead.vm import (
     choices,
@@ -99,6 +100,7 @@ NAMESPACES: list[Namespace] = [
     disk.disk,
     service.service,
     host_power.system,
+    alert.alert,
 ]
 
 #: Seconds that calls under way get to end when the server stops.
@@ -166,6 +168,9 @@ async def running(
         await clean_up(services)
         due = await host_end.guests_due(services)
         services.tasks.start(host_end.start_guests(services, due), name="starting guests")
+        watch = alert.Watch(services)
+        stack.callback(watch.stop)
+        watch.start()
         await web.open()
         yield Server(services, await _listen(web, config))
 
@@ -213,12 +218,13 @@ def build(
         accounts=AccountStore(database),
         unfinished=UnfinishedStore(database),
         memory=MemoryStore(database),
+        alerts=AlertStore(MemoryStore(database)),
         promised_memory=Ledger(),
         consoles=consoles,
         tokens=Tokens(clock),
         tasks=Tasks(),
         methods=table(NAMESPACES),
-        event_roles={**events.ROLES, **host_power.ROLES, COLLECTION: None},
+        event_roles={**events.ROLES, **host_power.ROLES, **alert.ROLES, COLLECTION: None},
     )
     return services
 

@@ -26,6 +26,7 @@ from vmstead.rpc.registry import Method
 from vmstead.rpc.session import Session
 from vmstead.rpc.tokens import Tokens
 from vmstead.store.accounts import AccountStore
+from vmstead.store.alerts import AlertStore
 from vmstead.store.memory import MemoryStore
 from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
@@ -51,6 +52,7 @@ class Services:
     accounts: AccountStore
     unfinished: UnfinishedStore
     memory: MemoryStore
+    alerts: AlertStore
     promised_memory: Ledger
     consoles: Consoles
     tokens: Tokens

@@ -1,6 +1,5 @@
 """``system.*`` and its neighbours: who answers, what it runs on, and how both are set."""
 
-import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -119,8 +118,7 @@ async def test_ids_of_the_host_and_of_its_start(tmp_path: Path) -> None:
 
 async def test_the_host_is_ready_when_it_is_up_and_its_guests_were_started(tmp_path: Path) -> None:
     async with server(tmp_path) as host:
-        if starting := host.server.services.tasks._tasks:
-            await asyncio.wait(starting)
+        await host.idle()
         assert await host.api.call("system.state") == "READY"
         assert await host.api.call("system.ready") is True
         host.machine.state = RunState.STARTING

@@ -105,6 +105,7 @@ TESTED_ELSEWHERE = {
     "storage/filesystem.py": "tests/api/test_filesystem.py",
     "storage/errors.py": "tests/api/test_filesystem.py",
     "system/transfer.py": "tests/api/test_transfer.py",
+    "system/alert.py": "tests/api/test_alerts.py",
     "system/disk.py": "tests/api/test_host_hardware.py",
     "system/rows.py": "tests/api/test_host_hardware.py",
     "system/info.py": "tests/api/test_system.py",

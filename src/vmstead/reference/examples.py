@@ -52,6 +52,8 @@ _CALLS: dict[str, list[Any]] = {
     "system.feature_enabled": ["VM"],
     "system.reboot": ["A new kernel", {"delay": 60}],
     "system.shutdown": ["The power will be cut", {"delay": 60}],
+    "alert.dismiss": ["5cf9e2a4-6f0f-5a35-9d53-0b4b6f0a9f7e"],
+    "alert.restore": ["5cf9e2a4-6f0f-5a35-9d53-0b4b6f0a9f7e"],
     "interface.query": [[["type", "=", "BRIDGE"]]],
     "interface.get_instance": ["br0"],
     "disk.query": [[["type", "=", "SSD"]], {"select": ["name", "model", "size"]}],

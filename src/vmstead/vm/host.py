@@ -10,6 +10,7 @@ from vmstead.ctx import Ctx, Services
 from vmstead.errors import ApiError
 from vmstead.ports.engine import PowerState
 from vmstead.rpc.session import InternalSession
+from vmstead.store.alerts import NOT_STARTED
 from vmstead.store.memory import LAST_BOOT
 from vmstead.vm.lifecycle import power_off, shut_down, start
 from vmstead.vm.model import Vm
@@ -63,6 +64,8 @@ async def _start(ctx: Ctx, target: Vm) -> None:
         await start(ctx, target.id)
     except ApiError as error:
         log.warning("a guest was not started", vm=target.id, name=target.name, reason=str(error))
+        event = {"reason": str(error)}
+        await ctx.alerts.happened(NOT_STARTED, str(target.id), event, ctx.clock.now())
 
 
 async def stop_guests(services: Services) -> None:
