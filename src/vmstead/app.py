@@ -35,7 +35,7 @@ from vmstead.ports.volumes import Volumes
 from vmstead.rpc.dispatch import owner_of
 from vmstead.rpc.registry import Namespace, table
 from vmstead.rpc.tokens import Tokens
-from vmstead.storage import dataset, filesystem, pool, snapshot
+from vmstead.storage import dataset, filesystem, permissions, pool, snapshot
 from vmstead.store.accounts import AccountStore
 from vmstead.store.alerts import AlertStore
 from vmstead.store.db import Database, DatabaseError, open_database
@@ -80,6 +80,7 @@ NAMESPACES: list[Namespace] = [
     images.vm,
     images.vm_device,
     filesystem.filesystem,
+    permissions.filesystem,
     pool.pool,
     dataset.pool_dataset,
     snapshot.pool_snapshot,

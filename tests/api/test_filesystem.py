@@ -22,6 +22,7 @@ async def test_a_file_is_told_with_everything_known_of_it(tmp_path: Path) -> Non
         file = pool(tmp_path) / "a.iso"
         file.write_bytes(b"x" * 1000)
         file.chmod(0o640)
+        os.setxattr(file, "user.note", b"x")
         os.symlink("a.iso", pool(tmp_path) / "link")
         found = await host.api.call("filesystem.stat", "/mnt/default/link")
         status = file.stat()
@@ -36,13 +37,16 @@ async def test_a_file_is_told_with_everything_known_of_it(tmp_path: Path) -> Non
             "uid": status.st_uid,
             "gid": status.st_gid,
             "acl": False,
-            "mount_id": status.st_dev,
+            "mount_id": found["mount_id"],
             "is_mountpoint": False,
             "is_ctldir": False,
             "attributes": [],
+            "xattrs": ["user.note"],
+            "zfs_attrs": None,
             "atime": found["atime"],
             "mtime": pytest.approx(status.st_mtime, abs=1),
             "ctime": pytest.approx(status.st_ctime, abs=1),
+            "btime": pytest.approx(status.st_ctime, abs=10),
             "dev": status.st_dev,
             "inode": status.st_ino,
             "nlink": 1,
@@ -104,6 +108,11 @@ async def test_the_space_below_a_path_is_told(tmp_path: Path) -> None:
         assert found["total_blocks"] * found["blocksize"] == found["total_bytes"]
         assert found["avail_bytes"] <= found["free_bytes"] <= found["total_bytes"]
         assert Path(found["dest"]).is_mount()
+        assert (found["fsid"], found["name_max"]) == (f"{real.f_fsid:x}", real.f_namemax)
+        assert found["flags"][0] == ("RO" if real.f_flag & os.ST_RDONLY else "RW")
+        assert ("RELATIME" in found["flags"]) is bool(real.f_flag & os.ST_RELATIME)
+        for name in ("total_blocks", "avail_bytes"):
+            assert found[f"{name}_str"] == str(found[name])
 
 
 async def test_a_folder_is_made(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ TESTED_ELSEWHERE = {
     "adapters/pool_files.py": "tests/api/test_filesystem.py",
     "ports/files.py": "tests/api/test_filesystem.py",
     "storage/filesystem.py": "tests/api/test_filesystem.py",
+    "storage/permissions.py": "tests/api/test_permissions.py",
     "storage/errors.py": "tests/api/test_filesystem.py",
     "system/transfer.py": "tests/api/test_transfer.py",
     "system/alert.py": "tests/api/test_alerts.py",

@@ -5,17 +5,27 @@ import grp
 import os
 import pwd
 import stat
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vmstead.adapters.dir_volumes import in_thread
+from vmstead.adapters.dir_volumes import in_thread, stoppable
+from vmstead.adapters.permissions import change_permissions
 from vmstead.adapters.places import VOLUMES, Places
-from vmstead.ports.files import FileInfo, FileKind, Files, Space
+from vmstead.adapters.statx import statx
+from vmstead.ports.files import FileInfo, FileKind, Files, Permissions, Space
 from vmstead.ports.volumes import FILE_PREFIX, VolumeError, VolumeErrorKind
 
 #: The folder of the pools, which is none of the host's.
 _TOP = FILE_PREFIX.rstrip("/")
+_FLAGS = {
+    os.ST_NOATIME: "NOATIME",
+    os.ST_RELATIME: "RELATIME",
+    os.ST_NOSUID: "NOSUID",
+    os.ST_NODEV: "NODEV",
+    os.ST_NOEXEC: "NOEXEC",
+}
 _KINDS = {stat.S_IFREG: FileKind.FILE, stat.S_IFDIR: FileKind.DIRECTORY, stat.S_IFLNK: FileKind.SYMLINK}
 
 
@@ -49,6 +59,25 @@ class PoolFiles(Files):
 
     async def change_mode(self, path: str, mode: int) -> None:
         await in_thread(lambda: self._file(path).chmod(mode))
+
+    async def uid_of(self, user: str) -> int:
+        return await in_thread(_number_of_user, user)
+
+    async def gid_of(self, group: str) -> int:
+        return await in_thread(_number_of_group, group)
+
+    async def change_permissions(
+        self, path: str, to: Permissions, *, recursive: bool, crosses_mounts: bool
+    ) -> int:
+        return await stoppable(self._change_permissions, path, to, recursive, crosses_mounts)
+
+    def _change_permissions(
+        self, path: str, to: Permissions, recursive: bool, crosses_mounts: bool, stop: threading.Event
+    ) -> int:
+        place = self._places.locate(path.rstrip("/"))
+        if not place.exists():
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{path} does not exist")
+        return change_permissions(place, to, recursive, crosses_mounts, stop)
 
     def _place(self, path: str) -> Path:
         place = self._places.locate(path, may_be_root=True)
@@ -99,6 +128,8 @@ class PoolFiles(Files):
 
     def _described(self, place: Path, path: str, found: os.stat_result) -> FileInfo:
         real = self._places.written(Path(os.path.realpath(place)))
+        is_link = stat.S_ISLNK(found.st_mode)
+        more = statx(place, follow=not is_link)
         return FileInfo(
             name=path.rpartition("/")[2],
             path=path,
@@ -118,6 +149,10 @@ class PoolFiles(Files):
             inode=found.st_ino,
             links=found.st_nlink,
             is_mountpoint=os.path.ismount(place),
+            born=more.born,
+            mount_id=found.st_dev if more.mount_id is None else more.mount_id,
+            attributes=more.attributes,
+            xattrs=_xattrs(place, follow=not is_link),
         )
 
     def _space(self, path: str) -> Space:
@@ -136,7 +171,12 @@ class PoolFiles(Files):
             available=found.f_bavail * size,
             files=found.f_files,
             free_files=found.f_ffree,
-            is_read_only=bool(found.f_flag & os.ST_RDONLY),
+            id=f"{found.f_fsid:x}",
+            flags=[
+                "RO" if found.f_flag & os.ST_RDONLY else "RW",
+                *(word for bit, word in _FLAGS.items() if found.f_flag & bit),
+            ],
+            longest_name=found.f_namemax,
         )
 
     def _mount(self, place: Path) -> tuple[str, str, str]:
@@ -167,6 +207,27 @@ class PoolFiles(Files):
     def _sync(self, path: str) -> None:
         with self._file(path).open("rb") as file:
             os.fsync(file.fileno())
+
+
+def _xattrs(place: Path, *, follow: bool) -> list[str]:
+    try:
+        return sorted(os.listxattr(place, follow_symlinks=follow))
+    except OSError:
+        return []  # a file system without them
+
+
+def _number_of_user(name: str) -> int:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise VolumeError(VolumeErrorKind.NOT_FOUND, f"this host has no user {name}") from None
+
+
+def _number_of_group(name: str) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise VolumeError(VolumeErrorKind.NOT_FOUND, f"this host has no group {name}") from None
 
 
 def _user(number: int) -> str | None:

@@ -28,6 +28,10 @@ class FileInfo:
         kind: of the name itself: a link is told as one in listings, and followed where one path is asked for.
         allocated: bytes that it takes on the disk.
         user, group: names; None where nobody has the number.
+        born: when it was made; None where the file system does not keep that.
+        mount_id: number of the mount it is on.
+        attributes: what is special about it, with the API's words.
+        xattrs: names of its extended attributes.
     """
 
     name: str
@@ -48,11 +52,26 @@ class FileInfo:
     inode: int
     links: int
     is_mountpoint: bool
+    born: float | None
+    mount_id: int
+    attributes: Sequence[str]
+    xattrs: Sequence[str]
+
+    @property
+    def has_acl(self) -> bool:
+        """An access control list says more than the permission bits."""
+        return "system.posix_acl_access" in self.xattrs
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """The file system that a path lies on. Sizes are bytes."""
+    """The file system that a path lies on. Sizes are bytes.
+
+    Attributes:
+        id: what no other mounted file system has, in hex digits.
+        flags: how it is mounted, with the API's words.
+        longest_name: bytes that the name of a file can have.
+    """
 
     kind: str
     source: str
@@ -63,7 +82,25 @@ class Space:
     available: int
     files: int
     free_files: int
-    is_read_only: bool
+    id: str
+    flags: Sequence[str]
+    longest_name: int
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What to change of who may do what with a file. None leaves a thing as it is.
+
+    Attributes:
+        mode: permission bits.
+        uid, gid: numbers of its owner and group.
+        strips_acl: take its access control list away.
+    """
+
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    strips_acl: bool = False
 
 
 class Files(Protocol):
@@ -89,6 +126,21 @@ class Files(Protocol):
 
     async def truncate(self, path: str, size: int) -> None:
         """Cut a regular file to so many bytes."""
+
+    async def uid_of(self, user: str) -> int:
+        """The number of a user of this machine. NOT_FOUND."""
+
+    async def gid_of(self, group: str) -> int:
+        """The number of a group of this machine. NOT_FOUND."""
+
+    async def change_permissions(
+        self, path: str, to: Permissions, *, recursive: bool, crosses_mounts: bool
+    ) -> int:
+        """Change a file or folder, and with ``recursive`` all that is in it; how many were changed.
+
+        Links are followed on the way, and never changed or followed in a folder. All is as it was when
+        something fails or the call is cancelled. OUTSIDE for the folder of a pool or root itself. NOT_FOUND.
+        """
 
     async def change_mode(self, path: str, mode: int) -> None:
         """Set the permission bits of a regular file."""

@@ -39,6 +39,8 @@ _CALLS: dict[str, list[Any]] = {
     "filesystem.mkdir": [{"path": "/mnt/default/isos", "options": {"mode": "755"}}],
     "filesystem.listdir": ["/mnt/default", [["type", "=", "FILE"]]],
     "filesystem.file_receive": ["/mnt/default/notes.txt", "aGVsbG8K", {"mode": 420}],
+    "filesystem.setperm": [{"path": "/mnt/default/isos", "mode": "755", "options": {"recursive": True}}],
+    "filesystem.chown": [{"path": "/mnt/default/isos", "user": "root", "group": "root"}],
     "pool.dataset.create": [{"name": "default/web01", "type": "VOLUME", "volsize": 10737418240}],
     "pool.dataset.update": ["default/web01", {"volsize": 21474836480}],
     "pool.dataset.get_instance": ["default/web01"],

@@ -35,11 +35,15 @@ class Entry(Model):
     mode: int = Field(description="Type and permission bits, as stat(2) has them.")
     uid: int = Field(description="Number of its owner.")
     gid: int = Field(description="Number of its group.")
-    acl: bool = Field(description="Whether it has an access control list: none is told of here.")
-    mount_id: int = Field(description="The same for all on one file system.")
+    acl: bool = Field(description="Whether an access control list says more than the permission bits.")
+    mount_id: int = Field(description="Number of the mount it is on.")
     is_mountpoint: bool = Field(description="Whether a file system is mounted on it.")
     is_ctldir: bool = Field(description="Whether it is ZFS's own.")
-    attributes: list[str] = Field(description="Attributes of the file system; none is told of here.")
+    attributes: list[str] = Field(
+        description="What is special about it: IMMUTABLE, COMPRESSED, MOUNT_ROOT, …"
+    )
+    xattrs: list[str] = Field(description="Names of its extended attributes.")
+    zfs_attrs: None = Field(description="Attributes that only ZFS has: none is told of here.")
 
 
 class Stat(Entry):
@@ -48,6 +52,7 @@ class Stat(Entry):
     atime: float = Field(description="When it was last read, in seconds since 1970.")
     mtime: float = Field(description="When it was last written.")
     ctime: float = Field(description="When it last changed in any way.")
+    btime: float | None = Field(description="When it was made; null where that is not kept.")
     dev: int = Field(description="Number of the file system.")
     inode: int = Field(description="Its number there.")
     nlink: int = Field(description="How many names it has.")
@@ -66,11 +71,13 @@ def _entry(info: FileInfo) -> dict[str, Any]:
         "mode": info.mode,
         "uid": info.uid,
         "gid": info.gid,
-        "acl": False,
-        "mount_id": info.device,
+        "acl": info.has_acl,
+        "mount_id": info.mount_id,
         "is_mountpoint": info.is_mountpoint,
         "is_ctldir": False,
-        "attributes": [],
+        "attributes": list(info.attributes),
+        "xattrs": list(info.xattrs),
+        "zfs_attrs": None,
     }
 
 
@@ -80,6 +87,7 @@ def _stat(info: FileInfo) -> dict[str, Any]:
         "atime": info.accessed,
         "mtime": info.modified,
         "ctime": info.changed,
+        "btime": info.born,
         "dev": info.device,
         "inode": info.inode,
         "nlink": info.links,
@@ -114,7 +122,8 @@ class StatFs(Model):
     fstype: str = Field(description="Its type.")
     source: str = Field(description="What is mounted.")
     dest: str = Field(description="Where it is mounted.")
-    flags: list[str] = Field(description="RO or RW.")
+    fsid: str = Field(description="What no other mounted file system has.")
+    flags: list[str] = Field(description="RO or RW, and how else it is mounted.")
     blocksize: int = Field(description="Bytes of a block.")
     total_blocks: int = Field(description="All of it.")
     free_blocks: int = Field(description="What is free.")
@@ -122,6 +131,13 @@ class StatFs(Model):
     total_bytes: int = Field(description="All of it.")
     free_bytes: int = Field(description="What is free.")
     avail_bytes: int = Field(description="What users may still take.")
+    total_blocks_str: str = Field(description="total_blocks, as text.")
+    free_blocks_str: str = Field(description="free_blocks, as text.")
+    avail_blocks_str: str = Field(description="avail_blocks, as text.")
+    total_bytes_str: str = Field(description="total_bytes, as text.")
+    free_bytes_str: str = Field(description="free_bytes, as text.")
+    avail_bytes_str: str = Field(description="avail_bytes, as text.")
+    name_max: int = Field(description="Bytes that the name of a file can have.")
     files: int = Field(description="How many files it can have.")
     free_files: int = Field(description="How many more it can have.")
 
@@ -132,14 +148,20 @@ async def statfs(ctx: Ctx, path: NonEmpty) -> dict[str, Any]:
     with storage_errors():
         space = await ctx.files.space(path)
     sizes = {"total": space.total, "free": space.free, "avail": space.available}
-    return {
-        "fstype": space.kind,
-        "source": space.source,
-        "dest": space.mountpoint,
-        "flags": ["RO" if space.is_read_only else "RW"],
-        "blocksize": space.block_size,
+    numbers = {
         **{f"{name}_blocks": size // space.block_size for name, size in sizes.items()},
         **{f"{name}_bytes": size for name, size in sizes.items()},
+    }
+    return {
+        "fstype": space.kind,
+        "fsid": space.id,
+        "source": space.source,
+        "dest": space.mountpoint,
+        "flags": list(space.flags),
+        "blocksize": space.block_size,
+        **numbers,
+        **{f"{name}_str": str(number) for name, number in numbers.items()},
+        "name_max": space.longest_name,
         "files": space.files,
         "free_files": space.free_files,
     }

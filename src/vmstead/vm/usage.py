@@ -42,6 +42,15 @@ async def refuse_active(ctx: Ctx, attribute: str, place: Path) -> None:
         raise ValidationErrors([Problem(attribute, text, errno.EBUSY)])
 
 
+async def refuse_active_below(ctx: Ctx, attribute: str, top: Path) -> None:
+    """As ``refuse_active``, for a file or for a folder with all that is in it."""
+    for each in placed(ctx.vms.all_devices()):
+        path = getattr(each.device, "path", None)
+        place = await _place(ctx, path) if path else None
+        if place is not None and (place == top or top in place.parents):
+            await refuse_active(ctx, attribute, place)
+
+
 @asynccontextmanager
 async def kept_inactive(ctx: Ctx, attribute: str, place: Path) -> AsyncIterator[None]:
     """During the block no VM that uses this place is active, and no other can begin to use it.
