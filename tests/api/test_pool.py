@@ -45,6 +45,8 @@ async def test_pools_are_told_with_their_space(tmp_path: Path) -> None:
         assert (found["path"], found["status"], found["healthy"]) == ("/mnt/tank", "ONLINE", True)
         assert found["size"] == found["allocated"] + found["free"] > 0
         assert (gone["status"], gone["healthy"], gone["size"]) == ("OFFLINE", False, 0)
+        # What ZFS alone has says that it is off.
+        assert (found["autotrim"]["parsed"], found["dedup_table_size"]) == ("off", 0)
         assert await host.api.call("pool.get_instance", 3) == found
         assert await host.api.call("pool.query", [["name", "=", "tank"]], {"count": True}) == 1
 

@@ -105,8 +105,10 @@ def _change(top: int, way: Way, to: Permissions, stop: threading.Event) -> _Befo
                 os.chown(path, -1 if to.uid is None else to.uid, -1 if to.gid is None else to.gid)
             if to.mode is not None:
                 os.chmod(path, to.mode)
-        except BaseException:
+        except BaseException as error:
             _restore(top, before)
+            if isinstance(error, OSError):
+                raise OSError(error.errno, error.strerror, os.readlink(path)) from error
             raise
     return before
 

@@ -38,6 +38,9 @@ class PoolShape(Model):
     free_str: str = Field(description="free, as text.")
     freeing_str: str = Field(description="freeing, as text.")
     is_upgraded: bool = Field(description="It has all features.")
+    autotrim: dict[str, str] = Field(description="Whether ZFS tells disks what is free: it has none here.")
+    dedup_table_size: int = Field(description="Bytes of a table of duplicates: there is none.")
+    dedup_table_quota: str = Field(description="How large that may get.")
     scan: None = Field(description="State of a scrub: there is none.")
     expand: None = Field(description="State of an expansion: there is none.")
     topology: dict[str, list[Any]] = Field(description="What it is made of.")
@@ -64,6 +67,9 @@ def _entry(number: int, found: Pool) -> dict[str, Any]:
         "fragmentation": "0",
         **{f"{name}_str": str(value) for name, value in numbers.items()},
         "is_upgraded": True,
+        "autotrim": {"value": "off", "rawvalue": "off", "parsed": "off", "source": "DEFAULT"},
+        "dedup_table_size": 0,
+        "dedup_table_quota": "auto",
         "scan": None,
         "expand": None,
         "topology": {name: [] for name in ("data", "log", "cache", "spare", "special", "dedup")},

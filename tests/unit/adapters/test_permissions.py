@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.daemons import state_folder
 from vmstead.adapters.permissions import change_permissions
 from vmstead.ports.files import Permissions
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind
@@ -102,6 +103,20 @@ def test_a_failure_leaves_everything_as_it_was(tmp_path: Path) -> None:
     after = file.stat()
     assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
     assert os.getxattr(file, "system.posix_acl_access") == ACL
+
+
+def test_what_cannot_be_changed_is_named() -> None:
+    with state_folder() as folder:
+        (folder / "a").touch(mode=0o644)
+        before = os.geteuid()
+        # Nobody owns nothing here; an ordinary user has nothing to give away.
+        os.seteuid(65534 if before == 0 else before)
+        try:
+            with pytest.raises(PermissionError) as raised:
+                change(folder / "a", Permissions(uid=4242))
+        finally:
+            os.seteuid(before)
+        assert raised.value.filename == str(folder / "a")
 
 
 def test_told_to_stop_it_leaves_everything_as_it_was(tmp_path: Path) -> None:
