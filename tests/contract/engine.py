@@ -79,6 +79,8 @@ class EngineContract:
     """The tests. They leave the machine as they found it."""
 
     has_consoles: ClassVar[bool] = True
+    #: Whether guests have agents without any doing.
+    has_agents: ClassVar[bool] = False
     #: What an engine says of an action that the state does not allow.
     wrong_state: ClassVar[frozenset[EngineErrorKind]] = frozenset({EngineErrorKind.WRONG_STATE})
 
@@ -156,6 +158,22 @@ class EngineContract:
             await engine.destroy(uuid)
             await listener.inactive(uuid)
 
+    async def test_a_reset_keeps_the_process(self, machine: Machine) -> None:
+        async with guest(machine) as (engine, listener, uuid):
+            pid = listener.states[uuid].pid
+            await engine.reset(uuid)
+            await engine.suspend(uuid)
+            assert (await listener.power(uuid, PowerState.PAUSED)).pid == pid
+            await engine.reset(uuid)
+
+    async def test_a_guest_without_an_agent_does_not_answer(self, machine: Machine) -> None:
+        async with guest(machine) as (engine, _, uuid):
+            if self.has_agents:
+                for each in await engine.guest_interfaces(uuid):
+                    assert each.name
+            else:
+                assert await kind_of(engine.guest_interfaces(uuid)) is EngineErrorKind.NO_AGENT
+
     async def test_a_request_to_shut_down_is_accepted(self, machine: Machine) -> None:
         async with guest(machine) as (engine, listener, uuid):
             await engine.shutdown(uuid)
@@ -174,6 +192,8 @@ class EngineContract:
                 engine.destroy,
                 engine.suspend,
                 engine.resume,
+                engine.reset,
+                engine.guest_interfaces,
                 engine.console,
             ):
                 assert await kind_of(action(UNKNOWN)) is EngineErrorKind.NO_DOMAIN, action
@@ -195,7 +215,8 @@ class EngineContract:
 
     async def test_what_a_stopped_domain_cannot_do(self, machine: Machine) -> None:
         async with guest(machine, running=False) as (engine, _, uuid):
-            for action in (engine.shutdown, engine.destroy, engine.suspend, engine.resume):
+            actions = (engine.shutdown, engine.destroy, engine.suspend, engine.resume)
+            for action in (*actions, engine.reset, engine.guest_interfaces):
                 assert await kind_of(action(uuid)) in self.wrong_state, action
             if self.has_consoles:
                 assert await kind_of(engine.console(uuid)) is EngineErrorKind.WRONG_STATE

@@ -81,6 +81,7 @@ def _test_driver() -> LibvirtEngine:
 
 class TestLibvirtTestDriver(EngineContract, LibvirtContract):
     has_consoles = False
+    has_agents = True
     # The driver says of some that they are internal errors.
     wrong_state = frozenset({EngineErrorKind.WRONG_STATE, EngineErrorKind.FAILED})
 

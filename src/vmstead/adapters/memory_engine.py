@@ -21,6 +21,7 @@ from vmstead.ports.engine import (
     EngineErrorKind,
     EngineInfo,
     EngineListener,
+    GuestInterface,
     PowerState,
 )
 
@@ -32,10 +33,12 @@ class Script:
     Attributes:
         shutdown_seconds: how long it takes to shut down; None: it ignores the power button.
         fails_to_start: the error that starting it ends with.
+        interfaces: what its agent tells of its network; None: it has none.
     """
 
     shutdown_seconds: float | None = 0.0
     fails_to_start: str | None = None
+    interfaces: list[GuestInterface] | None = None
 
 
 @dataclass
@@ -202,6 +205,16 @@ class MemoryEngine:
         if entry.state.power is PowerState.RUNNING:
             raise EngineError(EngineErrorKind.WRONG_STATE, "domain is already running")
         self._set(uuid, PowerState.RUNNING, active=True)
+
+    async def reset(self, uuid: str) -> None:
+        self._find(uuid, "reset", active=True)
+
+    async def guest_interfaces(self, uuid: str) -> list[GuestInterface]:
+        self._find(uuid, "guest_interfaces", active=True)
+        interfaces = self.scripts.get(uuid, self.script).interfaces
+        if interfaces is None:
+            raise EngineError(EngineErrorKind.NO_AGENT, "the guest's agent is not connected")
+        return list(interfaces)
 
     async def console(self, uuid: str) -> ConsoleStream:
         entry = self._find(uuid, "console", active=True)

@@ -58,6 +58,7 @@ class EngineErrorKind(enum.Enum):
     UNREACHABLE = "unreachable"
     NO_DOMAIN = "no such domain"
     WRONG_STATE = "wrong state"
+    NO_AGENT = "no answer from the guest's agent"
     REFUSED = "configuration refused"
     FAILED = "failed"
 
@@ -106,6 +107,20 @@ class Capabilities:
 
     machines: Mapping[str, Sequence[str]]
     cpu_models: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class GuestInterface:
+    """A network interface as the guest itself tells of it. Anything may be in it: it is checked by who uses it.
+
+    Attributes:
+        mac: empty where it has none.
+        addresses: IP addresses, each with the bits of its network's part.
+    """
+
+    name: str
+    mac: str = ""
+    addresses: tuple[tuple[str, int], ...] = ()
 
 
 class EngineListener(Protocol):
@@ -193,6 +208,12 @@ class Engine(Protocol):
 
     async def resume(self, uuid: str) -> None:
         """Let them run again; wakes a guest that sleeps (PMSUSPENDED) too."""
+
+    async def reset(self, uuid: str) -> None:
+        """Press the reset button: the guest starts anew at once, in the same process."""
+
+    async def guest_interfaces(self, uuid: str) -> Sequence[GuestInterface]:
+        """What the guest's agent tells of its network. NO_AGENT when none answers within a few seconds."""
 
     async def console(self, uuid: str) -> ConsoleStream:
         """Open the first serial console of an active domain, taking it from a dead holder."""

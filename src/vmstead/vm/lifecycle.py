@@ -1,4 +1,4 @@
-"""Starting and stopping: ``vm.start``, ``stop``, ``poweroff``, ``restart``, ``suspend``, ``resume``, ``status``.
+"""Starting and stopping: ``vm.start``, ``stop``, ``poweroff``, ``restart``, ``reset``, ``suspend``, ``resume``.
 
 Which action is possible in which state:
 
@@ -7,6 +7,7 @@ Which action is possible in which state:
     stop       -         yes       with force
     poweroff   -         yes       yes
     restart    -         yes       -
+    reset      -         yes       yes
     suspend    -         yes       -
     resume     -         -         yes
 
@@ -42,6 +43,7 @@ _POSSIBLE = {
     "stop": {"RUNNING"},
     "poweroff": {"RUNNING", "SUSPENDED"},
     "restart": {"RUNNING"},
+    "reset": {"RUNNING", "SUSPENDED"},
     "suspend": {"RUNNING"},
     "resume": {"SUSPENDED"},
 }
@@ -219,6 +221,18 @@ async def restart(ctx: Ctx, id: int) -> None:
     await stop(ctx, id, StopOptions(force_after_timeout=True))
     ctx.progress(99, f"Starting VM {id}")
     await start(ctx, id, StartOptions(overcommit=True))
+
+
+@vm.method(role="VM_WRITE")
+async def reset(ctx: Ctx, id: int) -> None:
+    """Press a guest's reset button: it starts anew at once, without being asked, and in the same process.
+
+    What it had not written to its disks is lost. Changes made to the VM since its last start take no effect.
+    """
+    target = await settled(ctx, id)
+    require(ctx, target, "reset")
+    with engine_errors(f"{target} could not be reset"):
+        await ctx.engine.reset(target.uuid)
 
 
 @vm.method(role="VM_WRITE")

@@ -43,6 +43,8 @@ _AFTER_EVENT = {
 _KINDS = {
     libvirt.VIR_ERR_NO_DOMAIN: EngineErrorKind.NO_DOMAIN,
     libvirt.VIR_ERR_OPERATION_INVALID: EngineErrorKind.WRONG_STATE,
+    libvirt.VIR_ERR_AGENT_UNRESPONSIVE: EngineErrorKind.NO_AGENT,
+    libvirt.VIR_ERR_AGENT_UNSYNCED: EngineErrorKind.NO_AGENT,
     libvirt.VIR_ERR_XML_ERROR: EngineErrorKind.REFUSED,
     libvirt.VIR_ERR_XML_DETAIL: EngineErrorKind.REFUSED,
     libvirt.VIR_ERR_XML_INVALID_SCHEMA: EngineErrorKind.REFUSED,
@@ -117,6 +119,12 @@ def state_after(event: int, pid: int | None) -> DomainState | None:
         return None
     power, active = known
     return DomainState(power, active, pid if active else None)
+
+
+def version(connection: Any) -> str:
+    """The daemon's own version. QEMU's is not asked for: libvirt would examine every QEMU there is first."""
+    number = connection.getLibVersion()
+    return f"libvirt {number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
 
 
 def close(connection: Any, registrations: list[int]) -> None:

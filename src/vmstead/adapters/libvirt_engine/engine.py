@@ -10,6 +10,7 @@ import libvirt
 import structlog
 
 from vmstead.adapters.libvirt_engine import binding
+from vmstead.adapters.libvirt_engine.agent import read_interfaces
 from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call, close
 from vmstead.adapters.libvirt_engine.capabilities import read_capabilities
 from vmstead.adapters.libvirt_engine.console import LibvirtConsole
@@ -34,6 +35,7 @@ from vmstead.ports.engine import (
     EngineErrorKind,
     EngineInfo,
     EngineListener,
+    GuestInterface,
 )
 
 T = TypeVar("T")
@@ -44,6 +46,8 @@ log = structlog.get_logger()
 _PAUSES = (0.5, 15.0)
 #: Seconds between two signs of life, and how many may be missing.
 _KEEPALIVE = (5, 4)
+#: Guests whose agents are asked at a time.
+_ASKED_AT_A_TIME = 4
 
 
 class LibvirtEngine:
@@ -67,6 +71,8 @@ class LibvirtEngine:
         self._pids: dict[str, int | None] = {}
         #: How many events there were of each domain: a look that one of them overtook tells nothing.
         self._heard: Counter[str] = Counter()
+        #: Guests that keep their agent's answer back must not take all threads.
+        self._asked = asyncio.Semaphore(_ASKED_AT_A_TIME)
         self._looks: set[asyncio.Task[None]] = set()
         #: Events that came before the listing they belong after; None once it is done.
         self._early: list[tuple[str, int, int | None]] | None = None
@@ -197,7 +203,7 @@ class LibvirtEngine:
                 states[domain.UUIDString()] = self._state(domain, active=active)
         info = EngineInfo(
             uri=target.uri,
-            version=_version(self._connection),
+            version=binding.version(self._connection),
             accelerator=target.accelerator,
             accelerator_reason=target.accelerator_reason,
             privileged=target.privileged,
@@ -350,14 +356,21 @@ class LibvirtEngine:
 
         await self._on_domain(uuid, resume)
 
+    async def reset(self, uuid: str) -> None:
+        await self._on_domain(uuid, lambda domain: domain.reset(0))
+
+    async def guest_interfaces(self, uuid: str) -> list[GuestInterface]:
+        async with self._asked:
+            return await self._on_domain(uuid, read_interfaces)
+
     async def console(self, uuid: str) -> ConsoleStream:
         self._connected()
         assert self._target is not None
         return await LibvirtConsole.open(self._target.uri, uuid)
 
-    async def _on_domain(self, uuid: str, action: Callable[[Any], object]) -> None:
+    async def _on_domain(self, uuid: str, action: Callable[[Any], T]) -> T:
         try:
-            await call(lambda: action(self._connected().lookupByUUIDString(uuid)))
+            return await call(lambda: action(self._connected().lookupByUUIDString(uuid)))
         except EngineError as error:
             if error.kind in (EngineErrorKind.WRONG_STATE, EngineErrorKind.NO_DOMAIN):
                 # What was known of it, by which it was asked for, is not so.
@@ -382,9 +395,3 @@ async def _on_files(function: Callable[..., T], *arguments: object) -> T:
         return await call(function, *arguments)
     except OSError as error:
         raise EngineError(EngineErrorKind.FAILED, f"{error.filename}: {error.strerror}") from error
-
-
-def _version(connection: Any) -> str:
-    """The daemon's own version. QEMU's is not asked for: libvirt would examine every QEMU there is first."""
-    number = connection.getLibVersion()
-    return f"libvirt {number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
