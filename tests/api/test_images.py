@@ -29,7 +29,7 @@ STUCK = """#!/bin/sh
 for target; do :; done
 echo half > "$target"
 printf '    (50.00/100%%)\\r'
-exec sleep 600
+kill -STOP $$
 """
 #: Stands in for qemu-img and fails in the middle of a copy.
 FAILING = """#!/bin/sh
@@ -509,9 +509,7 @@ async def test_an_aborted_copy_ends_the_program_and_leaves_nothing(
     tmp_path: Path, source: str, destination: str
 ) -> None:
     await make_image(pool(tmp_path) / "a.raw", "raw")
-    # The stand-in becomes another program with this argument, by which it is found.
-    seconds = f"600.{os.getpid()}"
-    async with server(tmp_path, images=script(tmp_path, STUCK.replace("600", seconds))) as host:
+    async with server(tmp_path, images=script(tmp_path, STUCK)) as host:
         volume = await make_volume(host, b"o" * SIZE)
         await host.api.call("core.subscribe", "core.get_jobs")
         number = await host.api.call("vm.device.convert", {"source": source, "destination": destination})
@@ -519,7 +517,7 @@ async def test_an_aborted_copy_ends_the_program_and_leaves_nothing(
         # Half-way, the next server would know what to remove if this one were killed now.
         assert len(files(tmp_path)) == 3
         assert len(host.server.services.unfinished.all()) == 1
-        [pid] = [os.pidfd_open(pid) for pid in processes(seconds)]
+        [pid] = [os.pidfd_open(pid) for pid in processes(f"{tmp_path}/qemu-img-stand-in")]
         await host.api.call("core.job_abort", number)
         assert (await host.api.job(number))["state"] == "ABORTED"
         assert select.select([pid], [], [], 5)[0], "it goes on"
