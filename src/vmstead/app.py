@@ -11,9 +11,10 @@ from pathlib import Path
 
 import structlog
 
+from vmstead.adapters.console_files import ConsoleFiles
 from vmstead.adapters.dir_pools import DirPools
 from vmstead.adapters.dir_volumes import DirVolumes
-from vmstead.adapters.engine_choice import make_engine
+from vmstead.adapters.engine_choice import CONSOLES, make_engine
 from vmstead.adapters.linux_host import LinuxHost
 from vmstead.adapters.places import Places
 from vmstead.adapters.pool_files import PoolFiles
@@ -48,6 +49,7 @@ from vmstead.system import info as system_info
 from vmstead.vm import (
     choices,
     clone,
+    console_log,
     crud,
     device,
     display,
@@ -74,6 +76,7 @@ NAMESPACES: list[Namespace] = [
     clone.vm,
     lifecycle.vm,
     info.vm,
+    console_log.vm,
     memory_info.vm,
     guest_network.vm,
     display.vm,
@@ -189,7 +192,8 @@ def build(
 ) -> Services:
     """The services, wired together."""
     bus = Bus()
-    consoles = Consoles(engine)
+    console_logs = ConsoleFiles(config.state / CONSOLES)
+    consoles = Consoles(engine, console_logs)
 
     def on_state(uuid: str, old: DomainState, new: DomainState) -> None:
         if new.active and not old.active:
@@ -224,6 +228,7 @@ def build(
         alerts=AlertStore(MemoryStore(database)),
         promised_memory=Ledger(),
         consoles=consoles,
+        console_logs=console_logs,
         tokens=Tokens(clock),
         tasks=Tasks(),
         methods=table(NAMESPACES),

@@ -62,6 +62,10 @@ def test_every_public_thing_says_what_it_is_for() -> None:
 #: Modules whose behaviour shows only together with others, and the tests that show it.
 TESTED_ELSEWHERE = {
     "adapters/_sparse.py": "tests/contract/test_volumes.py",
+    "adapters/_bounded.py": "tests/unit/adapters/test_console_files.py",
+    "kernel/console_viewer.py": "tests/unit/kernel/test_consoles.py",
+    "ports/console_logs.py": "tests/unit/adapters/test_console_files.py",
+    "vm/console_log.py": "tests/api/test_console.py",
     "cli/reference.py": "tests/unit/reference/test_openrpc.py",
     "reference/examples.py": "tests/unit/reference/test_openrpc.py",
     "reference/markdown.py": "tests/unit/reference/test_openrpc.py",

@@ -8,6 +8,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from vmstead.kernel.clock import Clock
@@ -90,7 +91,14 @@ class MemoryEngine:
     def reconnect(self) -> None:
         """Have it (again)."""
         self._info = EngineInfo(
-            "memory", "memory", "tcg", "no guest runs at all", True, None, runs_guests=False
+            "memory",
+            "memory",
+            "tcg",
+            "no guest runs at all",
+            True,
+            None,
+            runs_guests=False,
+            keeps_consoles=True,
         )
         if self._listener is not None:
             self._listener.connected({uuid: entry.state for uuid, entry in self._domains.items()})
@@ -169,7 +177,7 @@ class MemoryEngine:
         script = self.scripts.get(uuid, self.script)
         if script.fails_to_start is not None:
             raise EngineError(EngineErrorKind.FAILED, script.fails_to_start)
-        entry.console = MemoryConsole()
+        entry.console = MemoryConsole(_console_log(entry.domain))
         power = PowerState.PAUSED if paused else PowerState.RUNNING
         self._set(uuid, power, active=True, pid=next(self._pids))
 
@@ -219,7 +227,7 @@ class MemoryEngine:
     async def console(self, uuid: str) -> ConsoleStream:
         entry = self._find(uuid, "console", active=True)
         if entry.console is None or entry.console.closed:
-            entry.console = MemoryConsole()
+            entry.console = MemoryConsole(_console_log(entry.domain))
         return entry.console
 
     # --- inside -------------------------------------------------------------------------------------
@@ -259,20 +267,34 @@ class MemoryEngine:
 
 
 class MemoryConsole:
-    """A console that echoes what is typed, as a terminal in its plainest form does."""
+    """A console that echoes what is typed, as a terminal in its plainest form does.
 
-    def __init__(self) -> None:
+    Args:
+        log: the file that all output is appended to, read or not.
+    """
+
+    def __init__(self, log: Path | None = None) -> None:
+        self._log = log
         self._output: asyncio.Queue[bytes] = asyncio.Queue()
         #: It was given back or its guest is gone.
         self.closed = False
+        #: Whether the guest takes what is typed. A halted one does not.
+        self.takes_input = asyncio.Event()
+        self.takes_input.set()
 
     def print(self, data: bytes) -> None:
         """The guest writes something."""
-        self._output.put_nowait(data)
+        if self._log is not None:
+            with self._log.open("ab") as file:
+                file.write(data)
+        # What is written while nobody reads does not wait for the next reader.
+        if not self.closed:
+            self._output.put_nowait(data)
 
     def end(self) -> None:
         """The guest is gone."""
         self.closed = True
+        self.takes_input.set()
         self._output.put_nowait(b"")
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -280,12 +302,19 @@ class MemoryConsole:
             yield data
 
     async def write(self, data: bytes) -> None:
+        await self.takes_input.wait()
         if self.closed:
             raise EngineError(EngineErrorKind.WRONG_STATE, "the console is closed")
         self.print(data.replace(b"\r", b"\r\n"))
 
     async def close(self) -> None:
         self.end()
+
+
+def _console_log(domain: Domain) -> Path | None:
+    """The file that the document wants the console's output in."""
+    log = _parsed(domain).find("devices/serial/log")
+    return Path(log.attrib["file"]) if log is not None else None
 
 
 def _parsed(domain: Domain) -> Element:

@@ -84,6 +84,8 @@ class EngineInfo:
         guest_user: name of the user that guest processes run as; None where it is the server's own.
         runs_guests: domains are real processes; false for an engine that only pretends.
         log_folder: where guests' logs are, as ``<domain>.log``; None where they cannot be read.
+        keeps_consoles: it appends what guests write to their serial ports to a file of this machine, where a
+            document names one.
     """
 
     uri: str
@@ -94,6 +96,7 @@ class EngineInfo:
     guest_user: str | None
     runs_guests: bool = True
     log_folder: Path | None = None
+    keeps_consoles: bool = False
 
 
 @dataclass(frozen=True, slots=True)

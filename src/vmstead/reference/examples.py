@@ -64,6 +64,7 @@ _CALLS: dict[str, list[Any]] = {
     "core.get_jobs": [[["state", "=", "RUNNING"]]],
     "core.unsubscribe": ["7b5c2a10-93d1-4c2b-8a57-5d9d3c0c1f42"],
     "core.set_options": [{"legacy_jobs": True}],
+    "core.resize_shell": ["7b5c2a10-93d1-4c2b-8a57-5d9d3c0c1f42", 132, 43],
     "auth.login_ex": [{"mechanism": "API_KEY_PLAIN", "username": "alice", "api_key": "1-abcdef"}],
 }
 #: Values by the name of the parameter or field.

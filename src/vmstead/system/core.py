@@ -1,5 +1,8 @@
 """``core.*``: the connection itself, subscriptions, and jobs."""
 
+import errno
+from typing import Annotated
+
 from pydantic import ConfigDict
 
 from vmstead.ctx import Ctx
@@ -65,6 +68,25 @@ async def subscribe(ctx: Ctx, event: NonEmpty) -> str:
 async def unsubscribe(ctx: Ctx, id: NonEmpty) -> None:
     """End a subscription. Ids that are unknown are ignored."""
     ctx.session.unsubscribe(id)
+
+
+@core.method()
+async def resize_shell(
+    ctx: Ctx,
+    id: NonEmpty,
+    cols: Annotated[int, Field(ge=1, le=65535)],
+    rows: Annotated[int, Field(ge=1, le=65535)],
+) -> None:
+    """Tell how large the terminal at a serial console is; ``id`` is what ``/websocket/shell`` said at its opening.
+
+    A serial line carries bytes and nothing else, so the guest does not learn of it: in the guest,
+    ``stty cols COLS rows ROWS`` sets the size, and ``resize`` asks the terminal for it. Fails with ENOENT when no
+    such console is open.
+    """
+    viewer = ctx.consoles.viewer(id)
+    if viewer is None:
+        raise CallError("Shell does not exist", errno.ENOENT)
+    viewer.size = (cols, rows)
 
 
 @core.query(role=None)

@@ -30,7 +30,7 @@ from vmstead.vm import memory
 from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import in_boot_order, placed, settled, status
 from vmstead.vm.holding import hold, let_go
-from vmstead.vm.launch import launch_for, variables_path
+from vmstead.vm.launch import launch_for, variables_path, with_console_log
 from vmstead.vm.model import Vm
 from vmstead.vm.shapes import VmStatus
 from vmstead.vm.xml import domain_xml
@@ -104,7 +104,7 @@ async def _start(ctx: Ctx, target: Vm) -> None:
         raise CallError(f"{target} cannot start: {'; '.join(obstacles)}")
     launch = await launch_for(ctx, target)
     resolved = [(device, await device.resolve(ctx)) for device in devices]
-    document = domain_xml(target, resolved, launch)
+    document = domain_xml(target, resolved, await with_console_log(ctx, target, launch))
     waits = any(device.holds_guest for device in devices)
     await (hold(ctx, target.uuid) if waits else let_go(ctx, target.uuid))
     with engine_errors(f"{target} could not be started"), ctx.states.expect(target.uuid, _active) as started:
@@ -264,6 +264,10 @@ async def _confirmed(ctx: Ctx, target: Vm, wanted: Callable[[DomainState], bool]
 
 
 async def remove_domain(ctx: Ctx, target: Vm) -> None:
-    """Make the engine forget an inactive VM, with its UEFI variables and TPM state. Raises EngineError."""
+    """Make the engine forget an inactive VM, with its UEFI variables, TPM state and console log.
+
+    Raises EngineError.
+    """
     await ctx.engine.undefine(target.uuid)
+    await ctx.console_logs.remove(target.uuid)
     await asyncio.to_thread(variables_path(ctx, target.uuid).unlink, missing_ok=True)

@@ -80,8 +80,10 @@ class WebServer:
 
     async def close(self) -> None:
         """Stop accepting, and end every connection."""
+        reason = "the server is stopping"
+        self._application.services.consoles.send_away(reason)
         for session in tuple(self._application.sessions):
-            await session.close(1001, "the server is stopping")
+            await session.close(1001, reason)
         for path in self._unix:
             # Nobody else has put one there: that takes a server that does not answer.
             path.unlink(missing_ok=True)
@@ -99,7 +101,7 @@ class WebServer:
                     session.login(caller)
             self._application.sessions.add(session)
             try:
-                await session.run(lambda: request.transport.abort() if request.transport else None)
+                await session.run(lambda: _abort(request))
             finally:
                 self._application.sessions.discard(session)
 
@@ -107,7 +109,7 @@ class WebServer:
 
     async def _shell(self, request: web.Request) -> web.StreamResponse:
         async def serve(ws: web.WebSocketResponse, origin: Origin) -> None:
-            await serve_console(self._application, ws, origin)
+            await serve_console(self._application, ws, origin, lambda: _abort(request))
 
         return await self._upgrade(request, serve)
 
@@ -153,6 +155,12 @@ class WebServer:
             body=msgspec.json.encode(body) + b"\n",
             content_type="application/json",
         )
+
+
+def _abort(request: web.Request) -> None:
+    """Drop a connection without a word."""
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _remove_stale(path: Path) -> None:

@@ -210,6 +210,7 @@ class LibvirtEngine:
             guest_user=target.guest_user,
             runs_guests=target.runs_guests,
             log_folder=target.log_folder,
+            keeps_consoles=target.keeps_consoles,
         )
         return states, info
 
