@@ -9,9 +9,21 @@ from vmstead import __version__
 
 
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def reference(folder: Path) -> None:
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
+@click.option(
+    "--commands", type=click.Path(dir_okay=False, path_type=Path), help="Write the help of all commands."
+)
+def reference(folder: Path | None, commands: Path | None) -> None:
     """Write the API reference into FOLDER: Markdown pages, and openrpc.json with JSON Schema."""
+    if commands is not None:
+        from vmstead.cli.manual import manual
+
+        commands.write_text(manual())
+    if folder is not None:
+        _write(folder)
+
+
+def _write(folder: Path) -> None:
     from vmstead.app import NAMESPACES
     from vmstead.reference import describe, pages
     from vmstead.rpc.registry import table
