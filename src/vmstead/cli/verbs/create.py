@@ -67,7 +67,6 @@ def create(here: Here, name: str, settings: tuple[str, ...], start: bool, **want
             volumes |= {attributes["zvol_name"]} if "zvol_name" in attributes else set()
             made = here.call("vm.device.create", {"vm": vm["id"], "attributes": attributes})
             if image is not None:
-                say(f"Copying {image} to {made['attributes']['path']}", err=True)
                 conversion = {"source": image, "destination": made["attributes"]["path"]}
                 here.run_or_abort("vm.device.convert", conversion)
     if start:

@@ -164,8 +164,10 @@ def _tell(event: dict[str, Any], known: dict[int, dict[str, Any]]) -> None:
     elif event["msg"] == "added":
         what = "made"
     elif (event.get("extra") or {}).get("state"):
-        # Only a change of the state comes with it.
-        what = coloured(now["status"]["state"])
+        # Only a change of the state comes with it; on the way down the state is still RUNNING.
+        status = now["status"]
+        known_state = before.get("status", {}).get("state")
+        what = coloured(status["state"]) if status["state"] != known_state else status["domain_state"].lower()
     else:
         changed = sorted(key for key, value in fields.items() if before.get(key) != value)
         what = f"changed: {', '.join(changed)}" if changed else "changed"

@@ -77,7 +77,7 @@ async def test_a_disk_begins_as_a_copy_of_an_image(tmp_path: Path) -> None:
         (pool(at) / "small.raw").write_bytes(b"bootable" * 1024)
         outcome = await at.run("vm", "create", "web01", "--image", "small.raw")
         assert outcome.status == 0
-        assert "Copying /mnt/default/small.raw to /dev/zvol/default/web01" in outcome.stderr
+        assert "Copying /mnt/default/small.raw to default/web01" in outcome.stderr
         content = (pool(at) / ".volumes/web01").read_bytes()
         assert len(content) == MIB
         assert content.startswith(b"bootable" * 1024)
