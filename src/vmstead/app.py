@@ -23,9 +23,12 @@ from vmstead.ctx import Services
 from vmstead.kernel.bus import Bus
 from vmstead.kernel.clock import Clock, SystemClock
 from vmstead.kernel.consoles import Consoles
+from vmstead.kernel.history import History
 from vmstead.kernel.jobs import COLLECTION, Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
+from vmstead.kernel.meter import Meter
+from vmstead.kernel.readings import Readings
 from vmstead.kernel.states import States
 from vmstead.kernel.tasks import Tasks
 from vmstead.ports.engine import DomainState, Engine
@@ -34,6 +37,7 @@ from vmstead.ports.images import Images
 from vmstead.ports.volumes import Volumes
 from vmstead.rpc.dispatch import owner_of
 from vmstead.rpc.registry import Namespace, table
+from vmstead.rpc.sources import Source, Sources
 from vmstead.rpc.tokens import Tokens
 from vmstead.storage import dataset, filesystem, permissions, pool, snapshot
 from vmstead.store.accounts import AccountStore
@@ -43,7 +47,18 @@ from vmstead.store.memory import MemoryStore
 from vmstead.store.seal import Seal
 from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
-from vmstead.system import alert, auth, core, disk, network, product, service, settings, transfer
+from vmstead.system import (
+    alert,
+    auth,
+    core,
+    disk,
+    network,
+    product,
+    reporting,
+    service,
+    settings,
+    transfer,
+)
 from vmstead.system import info as system_info
 from vmstead.vm import (
     choices,
@@ -59,6 +74,7 @@ from vmstead.vm import (
     info,
     lifecycle,
     memory_info,
+    stats,
 )
 from vmstead.vm import host as host_end
 from vmstead.vm.recovery import clean_up
@@ -76,6 +92,7 @@ NAMESPACES: list[Namespace] = [
     info.vm,
     memory_info.vm,
     guest_network.vm,
+    stats.vm,
     display.vm,
     device.vm_device,
     choices.vm_device,
@@ -104,7 +121,11 @@ NAMESPACES: list[Namespace] = [
     service.service,
     host_power.system,
     alert.alert,
+    reporting.reporting,
 ]
+
+#: Collections with arguments, which are told of while somebody has subscribed.
+SOURCES: list[Source] = [reporting.REALTIME, stats.STATS]
 
 #: Seconds that calls under way get to end when the server stops.
 _PATIENCE = 5.0
@@ -165,6 +186,7 @@ async def running(
         stack.push_async_callback(services.consoles.close)
         stack.push_async_callback(services.jobs.close)
         stack.push_async_callback(services.tasks.close, _PATIENCE)
+        stack.callback(services.meter.close)
         stack.push_async_callback(web.close)
         if config.stop_guests_on_exit:
             stack.push_async_callback(host_end.stop_guests, services)
@@ -188,13 +210,16 @@ def build(
     images: Images,
 ) -> Services:
     """The services, wired together."""
-    bus = Bus()
+    bus, tasks = Bus(), Tasks()
     consoles = Consoles(engine)
+    all_pools = DirPools(pools(config), DirVolumes(pools(config), config.roots))
 
     def on_state(uuid: str, old: DomainState, new: DomainState) -> None:
         if new.active and not old.active:
             consoles.watch(uuid)
         events.state_changed(services, uuid, new)
+        if new.active is not old.active:
+            services.meter.check()
 
     def on_viewed(uuid: str) -> None:
         services.tasks.start(holding.viewed(services, uuid), name=f"a look at {uuid}")
@@ -204,19 +229,21 @@ def build(
         for uuid in services.states.active():
             consoles.watch(uuid)
 
+    states = States(clock, on_state, on_connected, on_viewed)
+    meter = Meter(clock, tasks, Readings(clock, states, engine, host, all_pools).take)
     services = Services(
         config=config,
         clock=clock,
         bus=bus,
         jobs=Jobs(clock, bus, owner_of),
         locks=Locks(clock),
-        states=States(clock, on_state, on_connected, on_viewed),
+        states=states,
         engine=engine,
         host=host,
         volumes=volumes,
         images=images,
         files=PoolFiles(Places(pools(config), config.roots)),
-        pools=DirPools(pools(config), DirVolumes(pools(config), config.roots)),
+        pools=all_pools,
         vms=VmStore(database, Seal(config.state / "secret.key")),
         accounts=AccountStore(database),
         unfinished=UnfinishedStore(database),
@@ -225,9 +252,18 @@ def build(
         promised_memory=Ledger(),
         consoles=consoles,
         tokens=Tokens(clock),
-        tasks=Tasks(),
+        tasks=tasks,
+        meter=meter,
+        history=History(meter, config.history * 60, lambda: bool(states.active())),
+        sources=Sources(SOURCES, lambda: services),
         methods=table(NAMESPACES),
-        event_roles={**events.ROLES, **host_power.ROLES, **alert.ROLES, COLLECTION: None},
+        event_roles={
+            **events.ROLES,
+            **host_power.ROLES,
+            **alert.ROLES,
+            COLLECTION: None,
+            **{each.name: each.role for each in SOURCES},
+        },
     )
     return services
 

@@ -9,10 +9,13 @@ from vmstead.errors import NotAuthenticated
 from vmstead.kernel.bus import Bus
 from vmstead.kernel.clock import Clock
 from vmstead.kernel.consoles import Consoles
+from vmstead.kernel.history import History
 from vmstead.kernel.jobs import Job, Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
+from vmstead.kernel.meter import Meter
 from vmstead.kernel.pipes import Pipe
+from vmstead.kernel.readings import Reading
 from vmstead.kernel.states import States
 from vmstead.kernel.tasks import Tasks
 from vmstead.ports.engine import Engine
@@ -24,6 +27,7 @@ from vmstead.ports.volumes import Volumes
 from vmstead.rpc.caller import Caller
 from vmstead.rpc.registry import Method
 from vmstead.rpc.session import Session
+from vmstead.rpc.sources import Sources
 from vmstead.rpc.tokens import Tokens
 from vmstead.store.accounts import AccountStore
 from vmstead.store.alerts import AlertStore
@@ -57,6 +61,10 @@ class Services:
     consoles: Consoles
     tokens: Tokens
     tasks: Tasks
+    meter: Meter[Reading]
+    history: History
+    #: Collections that are told of while somebody has subscribed.
+    sources: Sources
     #: Everything that can be called, by name.
     methods: Mapping[str, Method]
     #: Role that subscribing to each collection takes.

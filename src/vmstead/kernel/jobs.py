@@ -329,7 +329,7 @@ class Jobs:
         if job.id in self._quiet:
             return
         self._quiet.add(job.id)
-        self._publish(job, "changed")
+        self._publish(job, "changed", is_passing=True)
         shown = (job.percent, job.status, job.progress_extra)
 
         def catch_up() -> None:
@@ -339,14 +339,16 @@ class Jobs:
 
         self._clock.call_later(_PROGRESS_INTERVAL, catch_up)
 
-    def _publish(self, job: Job, change: Change) -> None:
+    def _publish(self, job: Job, change: Change, *, is_passing: bool = False) -> None:
         if not self._bus.has_subscribers(COLLECTION):
             return
 
         def audience(identity: object) -> bool:
             return job.visible_to(self._owner_of(identity))
 
-        self._bus.publish(Event(COLLECTION, change, job.id, job.row(), audience=audience))
+        self._bus.publish(
+            Event(COLLECTION, change, job.id, job.row(), audience=audience, is_passing=is_passing)
+        )
 
     def _forget_old(self) -> None:
         if len(self._jobs) > KEPT:

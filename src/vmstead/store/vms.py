@@ -90,6 +90,11 @@ class VmStore:
             (_int(row[0]) for row in self._database.read("SELECT id FROM vm WHERE name = ?", (name,))), None
         )
 
+    def ids(self) -> dict[str, int]:
+        """The id of every VM by its uuid."""
+        rows = self._database.read("SELECT uuid, id FROM vm ORDER BY id")
+        return {str(uuid): _int(id) for uuid, id in rows}
+
     def all_devices(self) -> list[Row]:
         """Every device of every VM, by id."""
         return self._devices("ORDER BY id")

@@ -5,11 +5,12 @@ from pydantic import ConfigDict
 from vmstead.ctx import Ctx
 from vmstead.errors import CallError, NotAuthorized
 from vmstead.kernel import jobs
-from vmstead.kernel.bus import EVERYTHING, Event
+from vmstead.kernel.bus import Event
 from vmstead.kernel.model import Field, Model, NonEmpty
 from vmstead.query import Query
 from vmstead.rpc.dispatch import owner_of
 from vmstead.rpc.registry import Namespace
+from vmstead.rpc.subscriptions import may_subscribe
 
 core = Namespace("core")
 
@@ -52,13 +53,13 @@ async def set_options(ctx: Ctx, options: Options) -> dict[str, bool]:
 async def subscribe(ctx: Ctx, event: NonEmpty) -> str:
     """Have a collection's events sent; answers with the id of the subscription.
 
-    ``*`` subscribes to all of them and is for administrators.
+    ``*`` subscribes to all collections and is for administrators. Event sources take arguments after a colon, such
+    as ``reporting.realtime:{"interval": 5}``; wrong ones are answered by a notification that the stream has ended.
+    ``core.get_events`` lists what there is.
     """
-    name = event.partition(":")[0]
-    is_known = name in ctx.event_roles
-    if not ctx.caller.is_admin and (not is_known or not ctx.caller.may(ctx.event_roles[name])):
+    if not may_subscribe(ctx.caller, event, ctx.event_roles):
         raise NotAuthorized
-    return ctx.session.subscribe(EVERYTHING if event == "*" else event)
+    return ctx.session.subscribe(event)
 
 
 @core.method()
