@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import shutil
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -50,6 +51,7 @@ from vmstead.store.vms import VmStore
 from vmstead.system import (
     alert,
     auth,
+    bulk,
     core,
     disk,
     network,
@@ -105,6 +107,7 @@ NAMESPACES: list[Namespace] = [
     snapshot.pool_snapshot,
     auth.auth,
     core.core,
+    bulk.core,
     transfer.core,
     product.system,
     product.failover,
@@ -127,6 +130,8 @@ NAMESPACES: list[Namespace] = [
 #: Collections with arguments, which are told of while somebody has subscribed.
 SOURCES: list[Source] = [reporting.REALTIME, stats.STATS]
 
+#: Folder in that of the state.
+_JOB_LOGS = "jobs"
 #: Seconds that calls under way get to end when the server stops.
 _PATIENCE = 5.0
 
@@ -235,7 +240,7 @@ def build(
         config=config,
         clock=clock,
         bus=bus,
-        jobs=Jobs(clock, bus, owner_of),
+        jobs=Jobs(clock, bus, owner_of, config.state / _JOB_LOGS),
         locks=Locks(clock),
         states=states,
         engine=engine,
@@ -292,6 +297,8 @@ def _open_state(config: Config, stack: AsyncExitStack) -> Database:
         raise StartupError(
             f"another server is using {state}; stop it, or choose another folder with --state"
         ) from None
+    # Jobs end with the server that they ran in.
+    shutil.rmtree(state / _JOB_LOGS, ignore_errors=True)
     if config.is_default_state and os.geteuid() == 0:
         _link_default_pool(state)
     try:

@@ -102,6 +102,11 @@ class Ctx(Services):
         """The same call, going on as a job."""
         return dataclasses.replace(self, job=job)
 
+    async def log(self, text: str) -> None:
+        """Write lines to the job's log; a job without one, and what is no job, has nowhere to write them to."""
+        if self.job is not None and self.job.log is not None:
+            await self.job.log.write(text)
+
     def progress(self, percent: int, status: str = "") -> None:
         """Report how far a job is; outside a job nobody is there to tell."""
         if self.job is not None:

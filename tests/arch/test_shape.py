@@ -98,6 +98,7 @@ TESTED_ELSEWHERE = {
     "adapters/image_output.py": "tests/api/test_images.py",
     "ports/images.py": "tests/api/test_images.py",
     "vm/usage.py": "tests/api/test_images.py",
+    "kernel/job.py": "tests/unit/kernel/test_jobs.py",
     "vm/stats.py": "tests/api/test_reporting.py",
     "adapters/places.py": "tests/contract/test_volumes.py",
     "adapters/pool_files.py": "tests/api/test_filesystem.py",
