@@ -52,6 +52,7 @@ from vmstead.system import (
     alert,
     auth,
     bulk,
+    catalogue,
     core,
     disk,
     network,
@@ -108,6 +109,7 @@ NAMESPACES: list[Namespace] = [
     auth.auth,
     core.core,
     bulk.core,
+    catalogue.core,
     transfer.core,
     product.system,
     product.failover,
@@ -129,6 +131,15 @@ NAMESPACES: list[Namespace] = [
 
 #: Collections with arguments, which are told of while somebody has subscribed.
 SOURCES: list[Source] = [reporting.REALTIME, stats.STATS]
+
+#: What subscribing takes, for every collection.
+EVENT_ROLES: dict[str, str | None] = {
+    **events.ROLES,
+    **host_power.ROLES,
+    **alert.ROLES,
+    COLLECTION: None,
+    **{each.name: each.role for each in SOURCES},
+}
 
 #: Folder in that of the state.
 _JOB_LOGS = "jobs"
@@ -262,13 +273,7 @@ def build(
         history=History(meter, config.history * 60, lambda: bool(states.active())),
         sources=Sources(SOURCES, lambda: services),
         methods=table(NAMESPACES),
-        event_roles={
-            **events.ROLES,
-            **host_power.ROLES,
-            **alert.ROLES,
-            COLLECTION: None,
-            **{each.name: each.role for each in SOURCES},
-        },
+        event_roles=EVENT_ROLES,
     )
     return services
 

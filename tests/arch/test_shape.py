@@ -63,7 +63,10 @@ def test_every_public_thing_says_what_it_is_for() -> None:
 TESTED_ELSEWHERE = {
     "adapters/_sparse.py": "tests/contract/test_volumes.py",
     "cli/reference.py": "tests/unit/reference/test_openrpc.py",
+    "reference/collections.py": "tests/unit/reference/test_openrpc.py",
     "reference/examples.py": "tests/unit/reference/test_openrpc.py",
+    "reference/meta.py": "tests/api/test_catalogue.py",
+    "system/catalogue.py": "tests/api/test_catalogue.py",
     "reference/markdown.py": "tests/unit/reference/test_openrpc.py",
     "reference/page.py": "tests/unit/reference/test_openrpc.py",
     "vm/shapes.py": "tests/api/test_docs.py",

@@ -13,7 +13,7 @@ from vmstead.kernel.model import Field, Model, NonEmpty
 from vmstead.kernel.pipes import send_file
 from vmstead.kernel.undo import undo
 from vmstead.ports.files import FileInfo, FileKind
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.registry import Namespace, QueryFilters, QueryOptions, parse_query
 from vmstead.storage.errors import storage_errors
 from vmstead.store.unfinished import Kind
 from vmstead.vm.usage import kept_inactive
@@ -107,8 +107,8 @@ async def stat_(ctx: Ctx, path: NonEmpty) -> dict[str, Any]:
 async def listdir(
     ctx: Ctx,
     path: NonEmpty,
-    query_filters: list[object] = [],  # noqa: B006
-    query_options: dict[str, object] = {},  # noqa: B006
+    query_filters: QueryFilters = [],  # noqa: B006
+    query_options: QueryOptions = {},  # noqa: B006
 ) -> object:
     """What is in a folder, by name, with filters and options as a query has them."""
     query = parse_query(query_filters, query_options)
