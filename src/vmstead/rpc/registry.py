@@ -14,26 +14,21 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError, WithJsonSchema, create_model
+from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from vmstead.errors import CallError, NotAuthenticated, NotAuthorized, Problem, ValidationErrors
 from vmstead.kernel.jobs import QUEUE_SIZE
 from vmstead.kernel.model import Model
 from vmstead.query import Query, QuerySyntaxError, parse
-from vmstead.query.schema import FILTERS, OPTIONS
 from vmstead.rpc.caller import Caller
 
 #: A method's function: context first, then the parameters of the wire.
 Function = Callable[..., Awaitable[object]]
 #: Which way the bytes of a job's pipe go.
 Direction = Literal["input", "output"]
-#: Options of a query, where a method takes them as a parameter and hands them to ``parse_query``.
-QueryOptions = Annotated[dict[str, object], WithJsonSchema(OPTIONS)]
-#: The same of filters.
-QueryFilters = Annotated[list[object], WithJsonSchema(FILTERS)]
 FunctionT = TypeVar("FunctionT", bound=Function)
 
 

@@ -12,7 +12,8 @@ from vmstead.kernel.undo import undo
 from vmstead.ports.pools import Dataset, DatasetKind
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind, volume_path
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, QueryOptions, parse_query
+from vmstead.rpc.queries import QueryOptions
+from vmstead.rpc.registry import Namespace, parse_query
 from vmstead.storage.errors import storage_errors
 from vmstead.storage.properties import DatasetShape, entry, size_of
 from vmstead.store.unfinished import Kind

@@ -1,6 +1,5 @@
 """``filesystem.*``: the files that images and ISOs are, below the pools and the allowed roots."""
 
-import binascii
 import errno
 import secrets
 from base64 import b64decode
@@ -13,7 +12,8 @@ from vmstead.kernel.model import Field, Model, NonEmpty
 from vmstead.kernel.pipes import send_file
 from vmstead.kernel.undo import undo
 from vmstead.ports.files import FileInfo, FileKind
-from vmstead.rpc.registry import Namespace, QueryFilters, QueryOptions, parse_query
+from vmstead.rpc.queries import QueryFilters, QueryOptions
+from vmstead.rpc.registry import Namespace, parse_query
 from vmstead.storage.errors import storage_errors
 from vmstead.store.unfinished import Kind
 from vmstead.vm.usage import kept_inactive
@@ -235,7 +235,7 @@ async def file_receive(
     """Write a small file, whose content comes as Base64."""
     try:
         data = b64decode(content, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise CallError(f"content is not Base64: {error}", errno.EINVAL) from None
 
     async def once() -> AsyncIterator[bytes]:

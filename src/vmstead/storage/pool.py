@@ -7,7 +7,8 @@ from vmstead.ctx import Ctx
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.pools import Pool
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, QueryOptions, parse_query
+from vmstead.rpc.queries import QueryOptions
+from vmstead.rpc.registry import Namespace, parse_query
 from vmstead.storage.errors import storage_errors
 
 pool = Namespace("pool")

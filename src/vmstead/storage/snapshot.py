@@ -16,7 +16,8 @@ from vmstead.ports.engine import EngineError
 from vmstead.ports.pools import Snapshot
 from vmstead.ports.volumes import volume_path
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, QueryOptions, parse_query
+from vmstead.rpc.queries import QueryOptions
+from vmstead.rpc.registry import Namespace, parse_query
 from vmstead.storage.errors import storage_errors
 from vmstead.storage.properties import PropertyShape, size_of
 from vmstead.store.unfinished import Kind

@@ -101,7 +101,7 @@ class VmStore:
 
     def devices_of(self, vm: int) -> list[Row]:
         """A VM's devices, by id."""
-        return self._devices("WHERE vm = ? ORDER BY id", vm)
+        return self._devices("WHERE vm = ? ORDER BY id", _key(vm))
 
     def device(self, id: int) -> Row | None:
         """The device with that id."""

@@ -14,7 +14,8 @@ from vmstead.kernel.model import Field, Model, sent
 from vmstead.kernel.undo import undo
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, QueryOptions, parse_query
+from vmstead.rpc.queries import QueryOptions
+from vmstead.rpc.registry import Namespace, parse_query
 from vmstead.store.db import IntegrityError
 from vmstead.vm import events, rules
 from vmstead.vm.engine_calls import engine_errors

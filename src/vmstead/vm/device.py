@@ -13,7 +13,8 @@ from vmstead.kernel.model import Field, Model
 from vmstead.kernel.undo import undo
 from vmstead.ports.volumes import VolumeError
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, QueryOptions, parse_query
+from vmstead.rpc.queries import QueryOptions
+from vmstead.rpc.registry import Namespace, parse_query
 from vmstead.vm import events
 from vmstead.vm.device_changes import changed, prepared
 from vmstead.vm.entries import Entry, device_entry, find, in_boot_order, placed, read_device, settled, shown
