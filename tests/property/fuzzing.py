@@ -1,21 +1,20 @@
 """A server to be called with anything, and what must be so of each of its answers."""
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, MutableMapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from tests.harness import Host, server, settle
-from tests.property.schemas import Schemas
+from tests.harness import Api, Host, server, settle
+from tests.property.schemas import Ref, Schemas, VmRef
 from vmstead import __version__
 from vmstead.errors import errname
 from vmstead.reference import describe
@@ -44,7 +43,7 @@ class Watch:
 
     found: list[str] = field(default_factory=list)
 
-    def log(self, _: Any, level: str, event: dict[str, Any]) -> dict[str, Any]:
+    def log(self, _: Any, level: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
         """A processor of structlog."""
         if level in ("error", "exception", "critical"):
             self.found.append(repr(event))
@@ -68,47 +67,77 @@ class Target:
         services = host.server.services
         self.schemas = Schemas(describe(services.methods, __version__))
         self.calls = 0
+        self.jobs = services.jobs._jobs
+        #: Ids of what references stand for.
+        self.vms: list[int] = []
+        self.devices: list[int] = []
+        self._client: Api | None = None
+        self._connection = AsyncExitStack()
 
-    async def call(self, method: str, params: Any, id: Any = "f") -> Any:
+    async def call(self, method: str, params: Any) -> Any:
         """Make a call, wait until everything that it began has ended, and judge. Returns the answer, or None."""
         self.calls += 1
-        request = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
-        async with self.host.connect() as api:
-            frames = await self.exchange(api, json.dumps(request))
-            answers = [frame for frame in frames if "method" not in frame]
-            if not answers:
-                # It has ended the connection that it came on.
-                assert api.socket.closed, f"no answer to {method}"
-                return None
-            [answer] = answers
+        params = self._resolved(params, self.devices if method.startswith("vm.device.") else self.vms)
+        api = await self._connected()
+        id = f"f{self.calls}"
+        await api.send(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+        answer = await self._answer(api, id)
         await self.finish()
-        self.judge(answer, id)
-        self.judge_result(method, params, answer)
-        for job in self.host.server.services.jobs._jobs.values():
+        if answer is None:
+            # It has ended the connection that it came on.
+            assert api.socket.closed, f"no answer to {method}"
+        else:
+            self.judge(answer, id)
+            self.judge_result(method, params, answer)
+        for job in self.jobs.values():
             self.judge_job(job.row())
-        self.host.server.services.jobs._jobs.clear()
+        self.jobs.clear()
+        if method.startswith(("auth.", "core.s")):
+            # It may have changed what the connection is.
+            await self.close()
         assert self.watch.clear() == []
         return answer
 
-    async def exchange(self, api: Any, text: str) -> list[dict[str, Any]]:
-        """Send a frame and return all that comes until it has been answered."""
-        await api.send(text)
-        done = asyncio.ensure_future(api.frame(lambda frame: "method" not in frame))
+    def _resolved(self, value: Any, ids: list[int]) -> Any:
+        """With ids of objects that there are in the place of those that stand for them."""
+        if isinstance(value, Ref):
+            known = self.vms if isinstance(value, VmRef) else ids
+            return known[value % len(known)] if known else int(value)
+        if isinstance(value, list):
+            return [self._resolved(each, ids) for each in value]
+        if isinstance(value, dict):
+            return {key: self._resolved(each, ids) for key, each in value.items()}
+        return value
+
+    async def _connected(self) -> Api:
+        if self._client is None or self._client.socket.closed:
+            await self.close()
+            self._client = await self._connection.enter_async_context(self.host.connect())
+        self._client.frames.clear()
+        self._client.events.clear()
+        return self._client
+
+    async def close(self) -> None:
+        """End the connection; the next call makes another."""
+        self._client = None
+        await self._connection.aclose()
+
+    async def _answer(self, api: Api, id: str) -> dict[str, Any] | None:
+        """What a call is answered with; time passes until then."""
         async with asyncio.timeout(PATIENCE):
-            while not done.done() and not api.socket.closed:
+            while not api.socket.closed:
+                for frame in api.frames:
+                    if frame.get("id") == id:
+                        return frame
                 await settle()
-                if self.host.clock.next_timer is not None and not done.done():
+                if self.host.clock.next_timer is not None:
                     self.host.clock.advance(1)
-        done.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await done
-        frames: list[dict[str, Any]] = api.frames
-        return frames
+        return None
 
     async def finish(self) -> None:
         """Let the time pass that jobs take."""
         async with asyncio.timeout(PATIENCE):
-            while any(not job.state.is_final for job in self.host.server.services.jobs._jobs.values()):
+            while any(not job.state.is_final for job in self.jobs.values()):
                 await settle()
                 self.host.clock.advance(1)
 
@@ -175,10 +204,9 @@ class Target:
 
     async def tidy(self) -> None:
         """Take away what was made, so that the next calls meet a server like this one."""
-        services = self.host.server.services
         for entry in await self.host.api.call("vm.query"):
             await self.host.api.call("vm.delete", entry["id"], {"force": True})
-        services.jobs._jobs.clear()
+        self.jobs.clear()
         self.host.api.frames.clear()
         self.host.api.events.clear()
         pool = self.host.config.state / "pools/default"
@@ -194,4 +222,8 @@ async def target(folder: Path) -> AsyncIterator[Target]:
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     asyncio.get_running_loop().set_exception_handler(watch.loop)
     async with server(folder, history=0) as host:
-        yield Target(host, watch)
+        found = Target(host, watch)
+        try:
+            yield found
+        finally:
+            await found.close()

@@ -1,5 +1,6 @@
 """Values by JSON Schema: such as fit it, such as nearly do, and the word of an independent judge on each."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -52,6 +53,82 @@ ANYTHING = st.recursive(
 OBJECTS = st.dictionaries(TEXTS, ANYTHING, max_size=3)
 
 
+class Ref(int):
+    """Stands for the id of an object that there is when the call is made, of the kind that the method is about."""
+
+
+class VmRef(Ref):
+    """Stands for the id of a virtual machine."""
+
+
+VOLUMES = ("default/a", "default/b", "default/c")
+FILES = ("/mnt/default/a", "/mnt/default/b.raw", "/mnt/default/c.qcow2", "/mnt/default/folder")
+PATHS = (*FILES, *(f"/dev/zvol/{name}" for name in VOLUMES))
+CHOICES = ("RUNNING", "STOPPED", 1, None)
+#: What a member of that name most likely is. What does not fit the schema in its place is left out there.
+HINTS: dict[str, tuple[Any, ...]] = {
+    "id": (*(Ref(each) for each in range(2)), *VOLUMES, "default/a@s", "eth0"),
+    "vm": tuple(VmRef(each) for each in range(2)),
+    "name": ("c", "d", "e", "s", *VOLUMES),
+    "memory": (64, 128),
+    "min_memory": (20, 64, None),
+    "uuid": ("6f9f4f5e-6d3c-4b44-9df9-0d6f7d3f9a52", None),
+    "cpuset": ("0-1", None),
+    "nodeset": ("0", None),
+    "cpu_model": ("EPYC", None),
+    "machine_type": ("q35", None),
+    "arch_type": ("x86_64", None),
+    "bootloader_ovmf": ("OVMF_CODE.fd", None),
+    "command_line_args": ("", "-snapshot"),
+    "vcpus": (1, 2),
+    "cores": (1, 2),
+    "threads": (1, 2),
+    "path": (*PATHS, None),
+    "zvol_name": (*VOLUMES, None),
+    "zvol_volsize": (512, 1024**2, None),
+    "volsize": (512, 1024**2, 2 * 1024**2),
+    "size": (512, 1024**2, None),
+    "logical_sectorsize": (512, None),
+    "serial": ("abcdefgh", None),
+    "nic_attach": ("user", None),
+    "mac": ("00:a0:98:00:00:01", None),
+    "port": (5900, 5910, None),
+    "web_port": (6900, None),
+    "bind": ("127.0.0.1", "0.0.0.0"),
+    "password": ("secret", "", None),
+    "pptdev": ("0000:01:00.0", "pci_0000_01_00_0"),
+    "device": ("usb_1_2", "pci_0000_01_00_0", None),
+    "order": (None, 1000, 1001, 1),
+    "dataset": VOLUMES,
+    "dataset_dst": ("default/b", "default/d"),
+    "snapshot": ("default/a@s",),
+    "pool": ("default",),
+    "source": PATHS,
+    "destination": PATHS,
+    "diskimg": FILES,
+    "zvol": VOLUMES,
+    "directory": ("/mnt/default",),
+    "content": ("aGVsbG8K", ""),
+    "mode": (420, "755", None),
+    "event": ("vm.query", "core.get_jobs", "vm.stats", 'reporting.realtime:{"interval": 2}', "*"),
+    "method": ("vm.get_instance", "vm.start", "vm.stop", "core.ping", "vm.query", "filesystem.get"),
+    "params": ([[VmRef(0)], [VmRef(1)]], [[]], [[[], {"count": True}]]),
+    "args": ([VmRef(0)], ["/mnt/default/a"]),
+    "devices": ([], [{"attributes": {"dtype": "NIC", "nic_attach": "user"}}]),
+    "filters": ([["id", "=", Ref(0)]], [["name", "~", "a"]], [["OR", [["id", ">", 1], ["name", "=", "a"]]]]),
+    "options": ({}, {"get": True}, {"count": True}, {"order_by": ["-id"]}, {"force": True}, {"limit": 1}),
+    "attributes": (
+        {"dtype": "NIC", "nic_attach": "user"},
+        {"dtype": "DISPLAY", "web": False},
+        {"dtype": "DISK", "create_zvol": True, "zvol_name": "default/c", "zvol_volsize": 512},
+        {"dtype": "DISK", "path": "/dev/zvol/default/a", "type": "VIRTIO"},
+        {"dtype": "RAW", "path": "/mnt/default/b.raw", "size": 512},
+        {"dtype": "CDROM", "path": "/mnt/default/a"},
+        {"dtype": "USB", "usb": {"vendor_id": "0x0001", "product_id": "0x0002"}},
+    ),
+}
+
+
 def is_integer(_: object, value: object) -> bool:
     """Python's idea of it, and the contract's: 1.0 is none."""
     return isinstance(value, int) and not isinstance(value, bool)
@@ -69,7 +146,7 @@ class Schemas:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._components = document["components"]
         self.methods = {method["name"]: method for method in document["methods"]}
-        self._judges: dict[int, Any] = {}
+        self._judges: dict[str, Any] = {}
 
     def fits(self, schema: Schema, value: object) -> bool:
         """Whether a value fits, says a library that knows nothing of this project."""
@@ -81,10 +158,19 @@ class Schemas:
         return None if error is None else f"{error.json_path}: {error.message[:300]}"
 
     def _judge(self, schema: Schema) -> Any:
-        found = self._judges.get(id(schema))
+        key = json.dumps(schema, sort_keys=True)
+        found = self._judges.get(key)
         if found is None:
-            found = self._judges[id(schema)] = _Judge({**schema, "components": self._components})
+            found = self._judges[key] = _Judge({**schema, "components": self._components})
         return found
+
+    def named(self, name: str, schema: Schema | bool, depth: int = 0) -> Values:
+        """Values that fit, for a member of that name: mostly what it is likely to be."""
+        values = self.values(schema, depth)
+        likely = [each for each in HINTS.get(name, ()) if isinstance(schema, bool) or self.fits(schema, each)]
+        if not likely:
+            return values
+        return st.integers(0, 3).flatmap(lambda number: st.sampled_from(likely) if number else values)
 
     def values(self, schema: Schema | bool, depth: int = 0) -> Values:
         """Values that fit."""
@@ -126,12 +212,16 @@ class Schemas:
         if "properties" not in schema:
             inner = schema.get("additionalProperties")
             return st.dictionaries(TEXTS, self.values(inner, depth), max_size=3) if inner else OBJECTS
-        required = schema.get("required", ())
-        members = {name: self.values(each, depth) for name, each in schema["properties"].items()}
-        return st.fixed_dictionaries(
-            {name: each for name, each in members.items() if name in required},
-            optional={name: each for name, each in members.items() if name not in required},
+        members = {name: self.named(name, each, depth) for name, each in schema["properties"].items()}
+        required = {name: members.pop(name) for name in schema.get("required", ())}
+        if not members:
+            return st.fixed_dictionaries(required)
+        # Mostly few of those that can be left out: all at once hardly ever go together.
+        some = st.lists(st.sampled_from(sorted(members)), max_size=3, unique=True)
+        few = some.flatmap(
+            lambda names: st.fixed_dictionaries({**required, **{name: members[name] for name in names}})
         )
+        return st.one_of(few, few, st.fixed_dictionaries(required, optional=members))
 
     def _arrays(self, schema: Schema, depth: int) -> Values:
         if "prefixItems" in schema:

@@ -37,9 +37,10 @@ def calls(fuzzed: Target, name: str) -> Values:
     """Parameters for a method."""
     params = fuzzed.schemas.methods[name]["params"]
     required = sum(param["required"] for param in params)
-    values = [fuzzed.schemas.values(param["schema"]) for param in params]
+    values = [fuzzed.schemas.named(param["name"], param["schema"]) for param in params]
     fitting = st.integers(required, len(params)).flatmap(lambda count: st.tuples(*values[:count]).map(list))
-    return st.one_of(fitting, fitting, changed(fitting), st.lists(ANYTHING, max_size=4))
+    near, far = changed(fitting), st.lists(ANYTHING, max_size=4)
+    return st.sampled_from([fitting] * 6 + [near] * 3 + [far]).flatmap(lambda values: values)
 
 
 def resident() -> int:
@@ -49,11 +50,16 @@ def resident() -> int:
 async def prepare(fuzzed: Target) -> None:
     """Something to meet: two machines with devices, one of which runs, a volume and a file."""
     call = fuzzed.host.api.call
+    fuzzed.vms, fuzzed.devices = [], []
     for name in ("a", "b"):
         vm: dict[str, Any] = await call("vm.create", {"name": name, "memory": 64})
-        await call("vm.device.create", {"vm": vm["id"], "attributes": {"dtype": "NIC", "nic_attach": "user"}})
+        nic = {"vm": vm["id"], "attributes": {"dtype": "NIC", "nic_attach": "user"}}
+        device = await call("vm.device.create", nic)
+        fuzzed.vms.append(vm["id"])
+        fuzzed.devices.append(device["id"])
     await call("vm.start", vm["id"])
     await call("pool.dataset.create", {"name": "default/a", "type": "VOLUME", "volsize": 1024**2})
+    await call("pool.snapshot.create", {"dataset": "default/a", "name": "s"})
     await call("filesystem.file_receive", "/mnt/default/a", "aGVsbG8K", {})
 
 

@@ -1,12 +1,14 @@
 """Parts of a query as parameters of methods that are no queries themselves. They are handed to ``parse_query``."""
 
+from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, ValidationError, WithJsonSchema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from vmstead.query import QuerySyntaxError, parse
+from vmstead.query import Query, QuerySyntaxError, parse
 from vmstead.query.schema import FILTERS, OPTIONS
+from vmstead.rpc.registry import parse_query
 
 T = TypeVar("T")
 
@@ -43,3 +45,8 @@ def _filters(value: list[object]) -> list[object]:
 QueryOptions = Annotated[dict[str, object], AfterValidator(_options), WithJsonSchema(OPTIONS)]
 #: Which rows.
 QueryFilters = Annotated[list[object], AfterValidator(_filters), WithJsonSchema(FILTERS)]
+
+
+def query_for_one(options: Mapping[str, object]) -> Query:
+    """What ``get_instance`` does with its options: the answer is the object, whatever they say of how many."""
+    return parse_query([], {**options, "get": True, "count": False})

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from vmstead.rpc.queries import QueryFilters, QueryOptions
+from vmstead.rpc.queries import QueryFilters, QueryOptions, query_for_one
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,7 @@ def test_wrong_filters_are_told_with_what_is_wrong_in_them() -> None:
 def test_what_is_right_stays_as_it_is() -> None:
     assert TypeAdapter(QueryOptions).validate_python({"limit": 5}) == {"limit": 5}
     assert TypeAdapter(QueryFilters).validate_python([["a", "=", 1]]) == [["a", "=", 1]]
+
+
+def test_one_object_is_one_object() -> None:
+    assert query_for_one({"count": True, "select": ["id"]}).apply([{"id": 1, "name": "a"}]) == {"id": 1}
