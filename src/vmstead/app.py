@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import shutil
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,9 +25,12 @@ from vmstead.ctx import Services
 from vmstead.kernel.bus import Bus
 from vmstead.kernel.clock import Clock, SystemClock
 from vmstead.kernel.consoles import Consoles
+from vmstead.kernel.history import History
 from vmstead.kernel.jobs import COLLECTION, Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
+from vmstead.kernel.meter import Meter
+from vmstead.kernel.readings import Readings
 from vmstead.kernel.states import States
 from vmstead.kernel.tasks import Tasks
 from vmstead.ports.engine import DomainState, Engine
@@ -35,6 +39,7 @@ from vmstead.ports.images import Images
 from vmstead.ports.volumes import Volumes
 from vmstead.rpc.dispatch import owner_of
 from vmstead.rpc.registry import Namespace, table
+from vmstead.rpc.sources import Source, Sources
 from vmstead.rpc.tokens import Tokens
 from vmstead.storage import dataset, filesystem, permissions, pool, snapshot
 from vmstead.store.accounts import AccountStore
@@ -44,7 +49,20 @@ from vmstead.store.memory import MemoryStore
 from vmstead.store.seal import Seal
 from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
-from vmstead.system import alert, auth, core, disk, network, product, service, settings, transfer
+from vmstead.system import (
+    alert,
+    auth,
+    bulk,
+    catalogue,
+    core,
+    disk,
+    network,
+    product,
+    reporting,
+    service,
+    settings,
+    transfer,
+)
 from vmstead.system import info as system_info
 from vmstead.vm import (
     choices,
@@ -61,6 +79,7 @@ from vmstead.vm import (
     info,
     lifecycle,
     memory_info,
+    stats,
 )
 from vmstead.vm import host as host_end
 from vmstead.vm.recovery import clean_up
@@ -79,6 +98,7 @@ NAMESPACES: list[Namespace] = [
     console_log.vm,
     memory_info.vm,
     guest_network.vm,
+    stats.vm,
     display.vm,
     device.vm_device,
     choices.vm_device,
@@ -91,6 +111,8 @@ NAMESPACES: list[Namespace] = [
     snapshot.pool_snapshot,
     auth.auth,
     core.core,
+    bulk.core,
+    catalogue.core,
     transfer.core,
     product.system,
     product.failover,
@@ -107,8 +129,23 @@ NAMESPACES: list[Namespace] = [
     service.service,
     host_power.system,
     alert.alert,
+    reporting.reporting,
 ]
 
+#: Collections with arguments, which are told of while somebody has subscribed.
+SOURCES: list[Source] = [reporting.REALTIME, stats.STATS]
+
+#: What subscribing takes, for every collection.
+EVENT_ROLES: dict[str, str | None] = {
+    **events.ROLES,
+    **host_power.ROLES,
+    **alert.ROLES,
+    COLLECTION: None,
+    **{each.name: each.role for each in SOURCES},
+}
+
+#: Folder in that of the state.
+_JOB_LOGS = "jobs"
 #: Seconds that calls under way get to end when the server stops.
 _PATIENCE = 5.0
 
@@ -168,6 +205,7 @@ async def running(
         stack.push_async_callback(services.consoles.close)
         stack.push_async_callback(services.jobs.close)
         stack.push_async_callback(services.tasks.close, _PATIENCE)
+        stack.callback(services.meter.close)
         stack.push_async_callback(web.close)
         if config.stop_guests_on_exit:
             stack.push_async_callback(host_end.stop_guests, services)
@@ -191,14 +229,17 @@ def build(
     images: Images,
 ) -> Services:
     """The services, wired together."""
-    bus = Bus()
+    bus, tasks = Bus(), Tasks()
     console_logs = ConsoleFiles(config.state / CONSOLES)
     consoles = Consoles(engine, console_logs)
+    all_pools = DirPools(pools(config), DirVolumes(pools(config), config.roots))
 
     def on_state(uuid: str, old: DomainState, new: DomainState) -> None:
         if new.active and not old.active:
             consoles.watch(uuid)
         events.state_changed(services, uuid, new)
+        if new.active is not old.active:
+            services.meter.check()
 
     def on_viewed(uuid: str) -> None:
         services.tasks.start(holding.viewed(services, uuid), name=f"a look at {uuid}")
@@ -208,19 +249,21 @@ def build(
         for uuid in services.states.active():
             consoles.watch(uuid)
 
+    states = States(clock, on_state, on_connected, on_viewed)
+    meter = Meter(clock, tasks, Readings(clock, states, engine, host, all_pools).take)
     services = Services(
         config=config,
         clock=clock,
         bus=bus,
-        jobs=Jobs(clock, bus, owner_of),
+        jobs=Jobs(clock, bus, owner_of, config.state / _JOB_LOGS),
         locks=Locks(clock),
-        states=States(clock, on_state, on_connected, on_viewed),
+        states=states,
         engine=engine,
         host=host,
         volumes=volumes,
         images=images,
         files=PoolFiles(Places(pools(config), config.roots)),
-        pools=DirPools(pools(config), DirVolumes(pools(config), config.roots)),
+        pools=all_pools,
         vms=VmStore(database, Seal(config.state / "secret.key")),
         accounts=AccountStore(database),
         unfinished=UnfinishedStore(database),
@@ -230,9 +273,12 @@ def build(
         consoles=consoles,
         console_logs=console_logs,
         tokens=Tokens(clock),
-        tasks=Tasks(),
+        tasks=tasks,
+        meter=meter,
+        history=History(meter, config.history * 60, lambda: bool(states.active())),
+        sources=Sources(SOURCES, lambda: services),
         methods=table(NAMESPACES),
-        event_roles={**events.ROLES, **host_power.ROLES, **alert.ROLES, COLLECTION: None},
+        event_roles=EVENT_ROLES,
     )
     return services
 
@@ -261,6 +307,8 @@ def _open_state(config: Config, stack: AsyncExitStack) -> Database:
         raise StartupError(
             f"another server is using {state}; stop it, or choose another folder with --state"
         ) from None
+    # Jobs end with the server that they ran in.
+    shutil.rmtree(state / _JOB_LOGS, ignore_errors=True)
     if config.is_default_state and os.geteuid() == 0:
         _link_default_pool(state)
     try:

@@ -149,6 +149,12 @@ def _text(value: object) -> str:
     raise ValueError("a text is expected")
 
 
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not str(value).isdecimal():
+        raise ValueError("a whole number is expected")
+    return int(str(value))
+
+
 @dataclass(frozen=True)
 class Config:
     """Every setting, checked. Fields are the options of ``vmstead serve``."""
@@ -183,6 +189,9 @@ class Config:
         "N",
     )
     login_banner: str = _setting(lambda: "", _text, "What people are to read before they log in.", "TEXT")
+    history: int = _setting(
+        lambda: 60, _whole, "Minutes for which statistics of guests are kept; 0 for none.", "MINUTES"
+    )
     log_format: str = _setting(lambda: "auto", _log_format, "auto, text or json.", "NAME")
     pools: Mapping[str, Path] = field(default_factory=dict, metadata={"table": "pools"})
     roots: Mapping[str, Path] = field(default_factory=dict, metadata={"table": "roots"})

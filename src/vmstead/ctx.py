@@ -9,10 +9,13 @@ from vmstead.errors import NotAuthenticated
 from vmstead.kernel.bus import Bus
 from vmstead.kernel.clock import Clock
 from vmstead.kernel.consoles import Consoles
+from vmstead.kernel.history import History
 from vmstead.kernel.jobs import Job, Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
+from vmstead.kernel.meter import Meter
 from vmstead.kernel.pipes import Pipe
+from vmstead.kernel.readings import Reading
 from vmstead.kernel.states import States
 from vmstead.kernel.tasks import Tasks
 from vmstead.ports.console_logs import ConsoleLogs
@@ -25,6 +28,7 @@ from vmstead.ports.volumes import Volumes
 from vmstead.rpc.caller import Caller
 from vmstead.rpc.registry import Method
 from vmstead.rpc.session import Session
+from vmstead.rpc.sources import Sources
 from vmstead.rpc.tokens import Tokens
 from vmstead.store.accounts import AccountStore
 from vmstead.store.alerts import AlertStore
@@ -59,6 +63,10 @@ class Services:
     console_logs: ConsoleLogs
     tokens: Tokens
     tasks: Tasks
+    meter: Meter[Reading]
+    history: History
+    #: Collections that are told of while somebody has subscribed.
+    sources: Sources
     #: Everything that can be called, by name.
     methods: Mapping[str, Method]
     #: Role that subscribing to each collection takes.
@@ -95,6 +103,11 @@ class Ctx(Services):
     def in_job(self, job: Job) -> "Ctx":
         """The same call, going on as a job."""
         return dataclasses.replace(self, job=job)
+
+    async def log(self, text: str) -> None:
+        """Write lines to the job's log; a job without one, and what is no job, has nowhere to write them to."""
+        if self.job is not None and self.job.log is not None:
+            await self.job.log.write(text)
 
     def progress(self, percent: int, status: str = "") -> None:
         """Report how far a job is; outside a job nobody is there to tell."""

@@ -122,6 +122,22 @@ class EngineContract:
         assert await kind_of(engine.undefine(domain.uuid)) is EngineErrorKind.UNREACHABLE
         await engine.close()
 
+    async def test_it_tells_what_running_guests_have_used(self, machine: Machine) -> None:
+        async with guest(machine) as (engine, listener, uuid):
+            used = await engine.usage()
+            assert engine.info is not None
+            # A driver without guests may have nothing to tell.
+            assert (uuid in used) or not engine.info.runs_guests
+            if engine.info.runs_guests:
+                later = await engine.usage()
+                assert later[uuid].cpu_seconds >= used[uuid].cpu_seconds > 0
+                assert (used[uuid].processors, used[uuid].memory) == (1, 32 * 1024**2)
+                assert (used[uuid].resident_memory or 0) > 0
+            await engine.destroy(uuid)
+            await listener.inactive(uuid)
+            assert uuid not in await engine.usage()
+        assert await kind_of(engine.usage()) is EngineErrorKind.UNREACHABLE
+
     async def test_a_start_reaches_the_listener_with_the_process(self, machine: Machine) -> None:
         async with guest(machine) as (engine, listener, uuid):
             state = listener.states[uuid]

@@ -191,6 +191,7 @@ def test_a_state_elsewhere_is_not_the_default(home: Path) -> None:
         ("host_power", "true", True),
         ("login_banner", '"For members only."', "For members only."),
         ("login_banner", '""', ""),
+        ("history", "0", 0),
     ],
 )
 def test_good_values(file: Path, name: str, toml: str, value: object) -> None:
@@ -244,6 +245,8 @@ BAD = [
     ("login_rate", '"many"', "many", "a whole number above 0"),
     ("host_power", '"perhaps"', "perhaps", "true or false"),
     ("login_banner", "5", 5, "a text"),
+    ("history", "-1", -1, "a whole number"),
+    ("history", "true", True, "a whole number"),
     ("state", '""', "", "a path"),
     ("state", "5", 5, "a path"),
     ("state", '"~nobody-of-that-name/x"', "~nobody-of-that-name/x", "a path"),

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
+from vmstead.adapters.memory_usage import Running, usage_of
 from vmstead.kernel.clock import Clock
+from vmstead.ports.counters import GuestCounters
 from vmstead.ports.engine import (
     INACTIVE,
     Capabilities,
@@ -47,6 +49,7 @@ class _Entry:
     domain: Domain
     state: DomainState = INACTIVE
     console: "MemoryConsole | None" = None
+    running: Running = field(default_factory=Running)
 
 
 @dataclass
@@ -177,7 +180,7 @@ class MemoryEngine:
         script = self.scripts.get(uuid, self.script)
         if script.fails_to_start is not None:
             raise EngineError(EngineErrorKind.FAILED, script.fails_to_start)
-        entry.console = MemoryConsole(_console_log(entry.domain))
+        entry.console, entry.running = MemoryConsole(_console_log(entry.domain)), Running()
         power = PowerState.PAUSED if paused else PowerState.RUNNING
         self._set(uuid, power, active=True, pid=next(self._pids))
 
@@ -224,6 +227,15 @@ class MemoryEngine:
             raise EngineError(EngineErrorKind.NO_AGENT, "the guest's agent is not connected")
         return list(interfaces)
 
+    async def usage(self) -> dict[str, GuestCounters]:
+        self._require_connection()
+        now = self.clock.monotonic()
+        return {
+            uuid: usage_of(_parsed(entry.domain), entry.running.seconds(now))
+            for uuid, entry in self._domains.items()
+            if entry.state.active
+        }
+
     async def console(self, uuid: str) -> ConsoleStream:
         entry = self._find(uuid, "console", active=True)
         if entry.console is None or entry.console.closed:
@@ -262,6 +274,7 @@ class MemoryEngine:
         if entry is None or (active and pid is None and not entry.state.active):
             return
         entry.state = DomainState(power, active, (pid or entry.state.pid) if active else None)
+        entry.running.switch(self.clock.monotonic(), on=power is PowerState.RUNNING)
         if self._listener is not None and self._info is not None:
             self._listener.changed(uuid, entry.state)
 

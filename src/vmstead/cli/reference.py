@@ -24,11 +24,12 @@ def reference(folder: Path | None, commands: Path | None) -> None:
 
 
 def _write(folder: Path) -> None:
-    from vmstead.app import NAMESPACES
-    from vmstead.reference import describe, pages
+    from vmstead.app import EVENT_ROLES, NAMESPACES, SOURCES
+    from vmstead.reference import collections, describe, pages
     from vmstead.rpc.registry import table
 
-    document = describe(table(NAMESPACES), __version__)
+    methods = table(NAMESPACES)
+    document = describe(methods, __version__, collections(methods, EVENT_ROLES, SOURCES))
     folder.mkdir(parents=True, exist_ok=True)
     texts = pages(document) | {"openrpc.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n"}
     for name, text in texts.items():

@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, cast
 
+from pydantic import ConfigDict
+
 from vmstead.ctx import Ctx
 from vmstead.errors import Problem
 from vmstead.kernel.model import Model
@@ -99,8 +101,18 @@ class Slots:
         return is_first
 
 
+def _names_its_type(schema: dict[str, Any]) -> None:
+    """Make ``dtype`` a member that must be sent: what tells the types apart has no default on the wire."""
+    dtype = schema.get("properties", {}).get("dtype")
+    if dtype is not None:
+        dtype.pop("default", None)
+        schema["required"] = ["dtype", *schema.get("required", ())]
+
+
 class Device(Model):
     """Base of the device types."""
+
+    model_config = ConfigDict(json_schema_extra=_names_its_type)
 
     #: Place in the device order where the client gives none.
     default_order: ClassVar[int] = 1002

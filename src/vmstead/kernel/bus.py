@@ -25,6 +25,8 @@ class Event:
         extra: further members of the notification.
         audience: says of a subscriber's identity whether it may see this event; None for everybody who
             may subscribe. What kind of object an identity is, is not the bus's business.
+        is_passing: a later event about the same object says everything that this one says, so that a reader who
+            is behind can do without it. A transition from one state to another is none.
     """
 
     collection: str
@@ -33,6 +35,12 @@ class Event:
     fields: Mapping[str, object] | None = None
     extra: Mapping[str, object] | None = None
     audience: Callable[[object], bool] | None = field(default=None, compare=False)
+    is_passing: bool = False
+
+    @property
+    def key(self) -> tuple[str, object] | None:
+        """The same for all passing events about an object; None for an event that everybody must get."""
+        return (self.collection, self.id) if self.is_passing else None
 
     @cached_property
     def frame(self) -> str:

@@ -27,6 +27,12 @@ class Model(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
+class Date(Model):
+    """A moment, as answers show it."""
+
+    milliseconds: int = Field(alias="$date", description="Since the epoch, in milliseconds.")
+
+
 T = TypeVar("T")
 
 
@@ -67,6 +73,7 @@ def masked(value: T) -> T:
 __all__ = [
     "PLACEHOLDER",
     "SECRET_KEYS",
+    "Date",
     "Field",
     "Literal",
     "Model",

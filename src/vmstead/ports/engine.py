@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from vmstead.ports.counters import GuestCounters
+
 
 class PowerState(enum.StrEnum):
     """A domain's state, with the names of libvirt's ``virDomainState``, which the API shows as they are."""
@@ -217,6 +219,12 @@ class Engine(Protocol):
 
     async def guest_interfaces(self, uuid: str) -> Sequence[GuestInterface]:
         """What the guest's agent tells of its network. NO_AGENT when none answers within a few seconds."""
+
+    async def usage(self) -> Mapping[str, GuestCounters]:
+        """What each active domain has used, by uuid, asked of the engine in one go.
+
+        A guest that cannot answer now is left out, and so is one of which the engine tells nothing.
+        """
 
     async def console(self, uuid: str) -> ConsoleStream:
         """Open the first serial console of an active domain, taking it from a dead holder."""

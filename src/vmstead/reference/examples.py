@@ -35,6 +35,8 @@ _CALLS: dict[str, list[Any]] = {
     "vm.export_disk_image": [
         {"format": "qcow2", "directory": "/mnt/default/images", "zvol": "default/web01"}
     ],
+    "core.bulk": ["vm.start", [[1], [2]], "Starting VM {0}"],
+    "core.job_download_logs": [1, "job.log"],
     "core.download": ["vm.log_file_download", [1], "web01.log"],
     "filesystem.mkdir": [{"path": "/mnt/default/isos", "options": {"mode": "755"}}],
     "filesystem.listdir": ["/mnt/default", [["type", "=", "FILE"]]],

@@ -62,9 +62,13 @@ async def answer(
         frame = protocol.encode_error(call.id, error)
     except Exception:
         log.exception("call failed unexpectedly", method=call.method)
-        unexpected = CallError(f"{call.method} failed unexpectedly; the server's log tells more")
-        frame = protocol.encode_error(call.id, unexpected)
+        frame = protocol.encode_error(call.id, unexpected(call.method))
     return frame if call.has_id else None
+
+
+def unexpected(method: str) -> CallError:
+    """What a client is told of an error that nobody has thought of."""
+    return CallError(f"{method} failed unexpectedly; the server's log tells more")
 
 
 class UnknownMethod(Exception):
@@ -111,6 +115,9 @@ def submit(
         owner=owner_of(ctx.session.caller),
         arguments=[masked(protocol.wire(param)) for param in params],
         message_id=message_id,
+        description=method.description_for(params),
+        abortable=method.is_abortable,
+        has_log=method.has_log,
         lock=method.lock_for(params),
         queue_size=method.queue_size,
         pipe=pipe,

@@ -121,6 +121,12 @@ def encode_error(id: object, error: ApiError) -> str:
     ).decode()
 
 
+def encode_unsubscribed(collection: str, error: ApiError | None) -> str:
+    """The notification that an event source has ended, by an error or without."""
+    params = {"collection": collection, "error": None if error is None else error_data(error)}
+    return _encoder.encode({"jsonrpc": "2.0", "method": "notify_unsubscribed", "params": params}).decode()
+
+
 def error_data(error: ApiError) -> dict[str, object]:
     """The error object. Clients index all five members; a stack trace is never among what they get."""
     return {

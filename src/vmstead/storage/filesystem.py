@@ -1,6 +1,5 @@
 """``filesystem.*``: the files that images and ISOs are, below the pools and the allowed roots."""
 
-import binascii
 import errno
 import secrets
 from base64 import b64decode
@@ -13,6 +12,7 @@ from vmstead.kernel.model import Field, Model, NonEmpty
 from vmstead.kernel.pipes import send_file
 from vmstead.kernel.undo import undo
 from vmstead.ports.files import FileInfo, FileKind
+from vmstead.rpc.queries import QueryFilters, QueryOptions
 from vmstead.rpc.registry import Namespace, parse_query
 from vmstead.storage.errors import storage_errors
 from vmstead.store.unfinished import Kind
@@ -107,8 +107,8 @@ async def stat_(ctx: Ctx, path: NonEmpty) -> dict[str, Any]:
 async def listdir(
     ctx: Ctx,
     path: NonEmpty,
-    query_filters: list[object] = [],  # noqa: B006
-    query_options: dict[str, object] = {},  # noqa: B006
+    query_filters: QueryFilters = [],  # noqa: B006
+    query_options: QueryOptions = {},  # noqa: B006
 ) -> object:
     """What is in a folder, by name, with filters and options as a query has them."""
     query = parse_query(query_filters, query_options)
@@ -235,7 +235,7 @@ async def file_receive(
     """Write a small file, whose content comes as Base64."""
     try:
         data = b64decode(content, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise CallError(f"content is not Base64: {error}", errno.EINVAL) from None
 
     async def once() -> AsyncIterator[bytes]:

@@ -90,13 +90,18 @@ class VmStore:
             (_int(row[0]) for row in self._database.read("SELECT id FROM vm WHERE name = ?", (name,))), None
         )
 
+    def ids(self) -> dict[str, int]:
+        """The id of every VM by its uuid."""
+        rows = self._database.read("SELECT uuid, id FROM vm ORDER BY id")
+        return {str(uuid): _int(id) for uuid, id in rows}
+
     def all_devices(self) -> list[Row]:
         """Every device of every VM, by id."""
         return self._devices("ORDER BY id")
 
     def devices_of(self, vm: int) -> list[Row]:
         """A VM's devices, by id."""
-        return self._devices("WHERE vm = ? ORDER BY id", vm)
+        return self._devices("WHERE vm = ? ORDER BY id", _key(vm))
 
     def device(self, id: int) -> Row | None:
         """The device with that id."""

@@ -18,6 +18,7 @@ from vmstead.errors import host_errors
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.hardware import PciDevice
 from vmstead.query import Query
+from vmstead.rpc.queries import QueryOptions
 from vmstead.rpc.registry import Namespace
 from vmstead.system.rows import instance
 
@@ -237,6 +238,6 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @ntpserver.method(role="SYSTEM_GENERAL_READ", returns=NtpServer)
-async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> object:  # noqa: B006
+async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> object:  # noqa: B006
     """One of them. Options are those of ``system.ntpserver.query``. Fails with ENOENT when there is none."""
     return instance("NTPServer", await _ntpservers(ctx), "id", id, options)

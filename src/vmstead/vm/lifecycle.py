@@ -148,7 +148,7 @@ class StopOptions(Model):
     )
 
 
-@vm.method(role="VM_WRITE", job="stop_vm_{0}")
+@vm.method(role="VM_WRITE", job="stop_vm_{0}", abortable=True)
 async def stop(ctx: Ctx, id: int, options: StopOptions = StopOptions()) -> None:
     """Shut a guest down, as its power button would; the job ends when it is off.
 
@@ -211,7 +211,7 @@ async def power_off(ctx: Ctx, target: Vm) -> None:
     await _confirmed(ctx, target, _inactive, "was told to power off, but still runs")
 
 
-@vm.method(role="VM_WRITE", job="restart_vm_{0}")
+@vm.method(role="VM_WRITE", job="restart_vm_{0}", abortable=True)
 async def restart(ctx: Ctx, id: int) -> None:
     """Stop a guest, by force if it takes longer than its shutdown_timeout, and start it anew.
 

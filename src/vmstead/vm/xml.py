@@ -156,9 +156,15 @@ def _devices(vm: Vm, devices: Sequence[tuple[Device, object]], console_log: Path
         *elements,
         el("serial", el("log", file=console_log, append="on") if console_log else None, type="pty"),
         el("channel", el("target", type="virtio", name="org.qemu.guest_agent.0"), type="unix"),
-        el("memballoon", model="virtio", autodeflate="on" if vm.min_memory is not None else None),
+        _balloon(vm),
         el("rng", el("backend", "/dev/urandom", model="random"), model="virtio"),
     )
+
+
+def _balloon(vm: Vm) -> Element:
+    # Every ten seconds the guest is asked how much of its memory it uses: nobody else knows.
+    autodeflate = "on" if vm.min_memory is not None else None
+    return el("memballoon", el("stats", period=10), model="virtio", autodeflate=autodeflate)
 
 
 def _arguments(vm: Vm) -> list[Element]:

@@ -142,9 +142,11 @@ class WebServer:
     @cached_property
     def _description(self) -> dict[str, object]:
         # Made when somebody asks for it first, which takes a fraction of a second.
-        from vmstead.reference import describe
+        from vmstead.reference import collections, describe
 
-        return describe(self._application.methods, __version__)
+        services = self._application.services
+        events = collections(services.methods, services.event_roles, services.sources)
+        return describe(services.methods, __version__, events)
 
     async def _healthz(self, _: web.Request) -> web.Response:
         """For scripts: 200 when calls are answered and guests can be handled."""

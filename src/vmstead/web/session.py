@@ -2,20 +2,21 @@
 
 import asyncio
 import uuid
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from vmstead.errors import CallError
+from vmstead.errors import ApiError, CallError
 from vmstead.kernel.bus import Event
 from vmstead.rpc import protocol
 from vmstead.rpc.caller import Caller, Origin
 from vmstead.rpc.dispatch import answer
 from vmstead.rpc.protocol import Rejected
 from vmstead.rpc.session import SessionOptions
+from vmstead.rpc.subscriptions import Subscriptions, may_subscribe
 from vmstead.web.application import Application
+from vmstead.web.outbox import Outbox, OutboxFull
 from vmstead.web.turns import Turns
 
 log = structlog.get_logger()
@@ -23,8 +24,6 @@ log = structlog.get_logger()
 #: Characters of a frame that are taken before login, and after.
 ANONYMOUS_LIMIT = 8192
 LIMIT = 65536
-#: Characters that may wait to be sent; a client that is behind by more is cut off.
-_OUTBOX_LIMIT = 16 * 1024 * 1024
 #: Calls of one connection that are read but not answered yet, waiting jobs included.
 _UNANSWERED = 10_000
 
@@ -40,10 +39,9 @@ class WebSession:
         self._caller: Caller | None = None
         self._options = SessionOptions()
         self._turns = Turns()
-        self._subscriptions: dict[str, str] = {}
-        self._unsubscribes: dict[str, Callable[[], None]] = {}
-        self._outbox: deque[str] = deque()
-        self._outbox_size = 0
+        services = application.services
+        self._subscriptions = Subscriptions(services.bus, services.sources, self._on_event, self._on_end)
+        self._outbox = Outbox()
         self._wake = asyncio.Event()
         self._calls = 0
         self._abort: Callable[[], None] | None = None
@@ -74,20 +72,13 @@ class WebSession:
 
     def logout(self) -> None:
         self._caller = None
+        self._subscriptions.leave_sources()
 
     def subscribe(self, collection: str) -> str:
-        subscription = str(uuid.uuid4())
-        self._subscriptions[subscription] = collection
-        if collection not in self._unsubscribes:
-            self._unsubscribes[collection] = self._application.services.bus.subscribe(
-                collection, self._on_event
-            )
-        return subscription
+        return self._subscriptions.add(collection)
 
     def unsubscribe(self, subscription: str) -> None:
-        collection = self._subscriptions.pop(subscription, None)
-        if collection is not None and collection not in self._subscriptions.values():
-            self._unsubscribes.pop(collection)()
+        self._subscriptions.remove(subscription)
 
     # --- the connection ---------------------------------------------------------------------------
 
@@ -98,9 +89,7 @@ class WebSession:
         try:
             await self._read()
         finally:
-            for unsubscribe in self._unsubscribes.values():
-                unsubscribe()
-            self._unsubscribes.clear()
+            self._subscriptions.close()
             self._application.services.tokens.end_session(self._id)
             writer.cancel()
 
@@ -163,32 +152,39 @@ class WebSession:
         return None
 
     def _on_event(self, event: Event) -> None:
-        if self._caller is not None and (event.audience is None or event.audience(self._caller)):
-            self._send(event.frame)
+        # Whoever has logged in since may be allowed less.
+        if self._caller is None or not self._may_see(self._caller, event):
+            return
+        self._send(event.frame, event.key)
 
-    def _send(self, frame: str) -> None:
+    def _may_see(self, caller: Caller, event: Event) -> bool:
+        if not may_subscribe(caller, event.collection, self._application.services.event_roles):
+            return False
+        return event.audience is None or event.audience(caller)
+
+    def _on_end(self, collection: str, error: ApiError | None) -> None:
+        self._send(protocol.encode_unsubscribed(collection, error))
+
+    def _send(self, frame: str, key: Hashable = None) -> None:
         """Put a frame into the outbox. Never waits; who does not read is cut off."""
         if self._socket.closed:
             return
-        self._outbox.append(frame)
-        self._outbox_size += len(frame)
-        if self._outbox_size > _OUTBOX_LIMIT:
+        try:
+            self._outbox.put(frame, key)
+        except OutboxFull:
             self._cut_off("the client does not read what it asked for")
         self._wake.set()
 
     def _cut_off(self, reason: str) -> None:
         log.warning("connection cut off", origin=str(self._origin), reason=reason)
         self._outbox.clear()
-        self._outbox_size = 0
         if self._abort is not None:
             self._abort()
 
     async def _write(self) -> None:
         """Send what is in the outbox, one frame after the other."""
         while True:
-            while self._outbox:
-                frame = self._outbox.popleft()
-                self._outbox_size -= len(frame)
+            while (frame := self._outbox.take()) is not None:
                 try:
                     await self._socket.send_str(frame)
                 except ConnectionError:

@@ -11,7 +11,7 @@ import structlog
 
 from vmstead.adapters.libvirt_engine import binding
 from vmstead.adapters.libvirt_engine.agent import read_interfaces
-from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call, close
+from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call, close, on_files, on_loop
 from vmstead.adapters.libvirt_engine.capabilities import read_capabilities
 from vmstead.adapters.libvirt_engine.console import LibvirtConsole
 from vmstead.adapters.libvirt_engine.definitions import (
@@ -24,7 +24,9 @@ from vmstead.adapters.libvirt_engine.definitions import (
 from vmstead.adapters.libvirt_engine.processes import find_pid
 from vmstead.adapters.libvirt_engine.target import Provider, Target
 from vmstead.adapters.libvirt_engine.tpm import copy_state, remove_state
+from vmstead.adapters.libvirt_engine.usage import read_usage
 from vmstead.kernel.clock import Clock, within
+from vmstead.ports.counters import GuestCounters
 from vmstead.ports.engine import (
     INACTIVE,
     Capabilities,
@@ -164,17 +166,17 @@ class LibvirtEngine:
         connection = libvirt.open(uri)
 
         def on_close(*_: object) -> None:
-            _on_loop(loop, lost.set)
+            on_loop(loop, lost.set)
 
         def on_lifecycle(_: Any, domain: Any, event: int, __: int, ___: object) -> None:
             # The process id is read here, off the loop and before anybody hears of the guest.
             starts = event in (libvirt.VIR_DOMAIN_EVENT_STARTED, libvirt.VIR_DOMAIN_EVENT_RESUMED)
             pid = self._find_pid(domain) if starts else None
-            _on_loop(loop, self._on_event, domain.UUIDString(), event, pid)
+            on_loop(loop, self._on_event, domain.UUIDString(), event, pid)
 
         def on_graphics(_: Any, domain: Any, phase: int, *__: object) -> None:
             if phase == libvirt.VIR_DOMAIN_EVENT_GRAPHICS_INITIALIZE:
-                _on_loop(loop, self._on_view, domain.UUIDString())
+                on_loop(loop, self._on_view, domain.UUIDString())
 
         try:
             self._registrations = [
@@ -323,7 +325,7 @@ class LibvirtEngine:
                 # Also that of a domain which was never defined, and what an older libvirt has left.
                 remove_state(self._target.tpm_states, uuid)
 
-        await _on_files(undefine)
+        await on_files(undefine)
 
     async def copy_tpm(self, uuid: str, target: str) -> None:
         self._connected()
@@ -335,7 +337,7 @@ class LibvirtEngine:
             raise EngineError(
                 EngineErrorKind.FAILED, "this libvirt keeps its TPMs where they cannot be copied"
             )
-        await _on_files(copy_state, folder, uuid, target)
+        await on_files(copy_state, folder, uuid, target)
 
     async def start(self, uuid: str, *, paused: bool = False) -> None:
         flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0
@@ -364,6 +366,9 @@ class LibvirtEngine:
         async with self._asked:
             return await self._on_domain(uuid, read_interfaces)
 
+    async def usage(self) -> dict[str, GuestCounters]:
+        return await call(read_usage, self._connected())
+
     async def console(self, uuid: str) -> ConsoleStream:
         self._connected()
         assert self._target is not None
@@ -382,17 +387,3 @@ class LibvirtEngine:
         if self._connection is None:
             raise EngineError(EngineErrorKind.UNREACHABLE, "libvirt is not connected at this moment")
         return self._connection
-
-
-def _on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *arguments: object) -> None:
-    """Call back on the server's loop, unless that has ended already."""
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(function, *arguments)
-
-
-async def _on_files(function: Callable[..., T], *arguments: object) -> T:
-    """Run on libvirt's threads something that also works on files of its."""
-    try:
-        return await call(function, *arguments)
-    except OSError as error:
-        raise EngineError(EngineErrorKind.FAILED, f"{error.filename}: {error.strerror}") from error
