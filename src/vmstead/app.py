@@ -28,6 +28,7 @@ from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
 from vmstead.kernel.states import States
 from vmstead.kernel.tasks import Tasks
+from vmstead.kernel.viewers import Viewers
 from vmstead.ports.engine import DomainState, Engine
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
@@ -224,6 +225,7 @@ def build(
         alerts=AlertStore(MemoryStore(database)),
         promised_memory=Ledger(),
         consoles=consoles,
+        viewers=Viewers(),
         tokens=Tokens(clock),
         tasks=Tasks(),
         methods=table(NAMESPACES),

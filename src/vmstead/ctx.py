@@ -15,6 +15,7 @@ from vmstead.kernel.locks import Locks
 from vmstead.kernel.pipes import Pipe
 from vmstead.kernel.states import States
 from vmstead.kernel.tasks import Tasks
+from vmstead.kernel.viewers import Viewers
 from vmstead.ports.engine import Engine
 from vmstead.ports.files import Files
 from vmstead.ports.host import Host
@@ -55,6 +56,7 @@ class Services:
     alerts: AlertStore
     promised_memory: Ledger
     consoles: Consoles
+    viewers: Viewers
     tokens: Tokens
     tasks: Tasks
     #: Everything that can be called, by name.

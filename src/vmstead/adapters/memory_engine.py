@@ -6,6 +6,7 @@ would, with process ids that belong to nobody.
 
 import asyncio
 import itertools
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element, ParseError, fromstring
@@ -15,6 +16,7 @@ from vmstead.ports.engine import (
     INACTIVE,
     Capabilities,
     ConsoleStream,
+    DisplayProtocol,
     Domain,
     DomainState,
     EngineError,
@@ -46,6 +48,11 @@ class _Entry:
     domain: Domain
     state: DomainState = INACTIVE
     console: "MemoryConsole | None" = None
+    displays: list[socket.socket] = field(default_factory=list)
+
+    def close_displays(self) -> None:
+        while self.displays:
+            self.displays.pop().close()
 
 
 @dataclass
@@ -55,6 +62,7 @@ class MemoryEngine:
     Attributes:
         script: behaviour of the guests that have none of their own in ``scripts``, which is keyed by uuid.
         refused: what is wrong with documents, by uuid.
+        displays: the guests' ends of displays that were opened, for tests to speak at.
         calls: the actions that were asked for, for tests to look at: ``("start", uuid)``.
     """
 
@@ -63,6 +71,7 @@ class MemoryEngine:
     scripts: dict[str, Script] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    displays: "asyncio.Queue[socket.socket]" = field(default_factory=asyncio.Queue)
     _domains: dict[str, _Entry] = field(default_factory=dict)
     _listener: EngineListener | None = None
     _pids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(4_000_000))
@@ -78,6 +87,8 @@ class MemoryEngine:
 
     async def close(self) -> None:
         self._info = None
+        for entry in self._domains.values():
+            entry.close_displays()
 
     # --- for tests: what happens without being asked for --------------------------------------------
 
@@ -216,6 +227,19 @@ class MemoryEngine:
             raise EngineError(EngineErrorKind.NO_AGENT, "the guest's agent is not connected")
         return list(interfaces)
 
+    async def open_display(self, uuid: str, protocol: DisplayProtocol) -> socket.socket:
+        entry = self._find(uuid, "display", active=True)
+        graphics = _parsed(entry.domain).iterfind("devices/graphics")
+        if protocol not in {element.get("type") for element in graphics}:
+            text = f"the guest was started without a {protocol} display"
+            raise EngineError(EngineErrorKind.FAILED, text)
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(False)
+        entry.displays.append(theirs)
+        self.displays.put_nowait(theirs)
+        return ours
+
     async def console(self, uuid: str) -> ConsoleStream:
         entry = self._find(uuid, "console", active=True)
         if entry.console is None or entry.console.closed:
@@ -247,6 +271,7 @@ class MemoryEngine:
             return
         if entry.console is not None:
             entry.console.end()
+        entry.close_displays()
         self._set(uuid, PowerState.SHUTOFF, active=False)
 
     def _set(self, uuid: str, power: PowerState, *, active: bool, pid: int | None = None) -> None:

@@ -5,10 +5,14 @@ the engine runs on this machine.
 """
 
 import enum
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
+
+#: What a display speaks.
+DisplayProtocol: TypeAlias = Literal["spice", "vnc"]
 
 
 class PowerState(enum.StrEnum):
@@ -214,6 +218,13 @@ class Engine(Protocol):
 
     async def guest_interfaces(self, uuid: str) -> Sequence[GuestInterface]:
         """What the guest's agent tells of its network. NO_AGENT when none answers within a few seconds."""
+
+    async def open_display(self, uuid: str, protocol: DisplayProtocol) -> socket.socket:
+        """A new connection to a display of an active domain, as that of a viewer whose password was right.
+
+        The socket does not block, and belongs to the caller. FAILED where the guest has no such display, or the
+        engine has no way to it.
+        """
 
     async def console(self, uuid: str) -> ConsoleStream:
         """Open the first serial console of an active domain, taking it from a dead holder."""

@@ -1,0 +1,59 @@
+/** Builds the page into the Python package, with a compressed copy of every file beside it. */
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import react from '@vitejs/plugin-react';
+import { defineConfig, type Plugin } from 'vite';
+
+const output = '../src/vmstead/web/static';
+const compressible = new Set(['.html', '.js', '.css', '.svg', '.json', '.map', '.md', '.txt']);
+
+/** The SPICE client stays a file of its own, with its source and licence: whoever runs the server may replace it. */
+function spiceClient(): Plugin {
+  return {
+    name: 'spice-client',
+    writeBundle() {
+      const from = 'node_modules/spice-client';
+      const to = join(output, 'spice-client');
+      mkdirSync(to, { recursive: true });
+      copyFileSync(join(from, 'dist/esm/index.js'), join(to, 'index.js'));
+      copyFileSync(join(from, 'dist/esm/index.js.map'), join(to, 'index.js.map'));
+      copyFileSync(join(from, 'LICENSE'), join(to, 'LICENSE.txt'));
+    },
+  };
+}
+
+function compressed(): Plugin {
+  return {
+    name: 'compressed',
+    closeBundle() {
+      for (const entry of readdirSync(output, { recursive: true, withFileTypes: true })) {
+        if (!entry.isFile() || !compressible.has(extname(entry.name))) continue;
+        const path = join(entry.parentPath, entry.name);
+        const content = readFileSync(path);
+        if (content.length < 1000) continue;
+        writeFileSync(`${path}.gz`, gzipSync(content, { level: 9 }));
+        writeFileSync(
+          `${path}.br`,
+          brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: content.length } }),
+        );
+      }
+    },
+  };
+}
+
+export default defineConfig({
+  base: '/ui/',
+  plugins: [react(), spiceClient(), compressed()],
+  build: {
+    outDir: output,
+    emptyOutDir: true,
+    target: 'es2022',
+    license: { fileName: 'licenses.md' },
+    chunkSizeWarningLimit: 1000,
+    rollupOptions: {
+      input: { index: 'index.html', screen: 'screen.html', serial: 'serial.html' },
+      external: ['/ui/spice-client/index.js'],
+    },
+  },
+});
