@@ -7,10 +7,12 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from vmstead.adapters import readiness
 from vmstead.adapters.dir_pools import DirPools
 from vmstead.adapters.dir_volumes import DirVolumes
 from vmstead.adapters.engine_choice import make_engine
@@ -46,6 +48,8 @@ from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
 from vmstead.system import alert, auth, core, disk, network, product, service, settings, transfer
 from vmstead.system import info as system_info
+from vmstead.system import auth, core, transfer
+from vmstead.system import readiness as host_readiness
 from vmstead.vm import (
     choices,
     clone,
@@ -105,6 +109,7 @@ NAMESPACES: list[Namespace] = [
     service.service,
     host_power.system,
     alert.alert,
+    host_readiness.system,
 ]
 
 #: Seconds that calls under way get to end when the server stops.
@@ -226,6 +231,7 @@ def build(
         promised_memory=Ledger(),
         consoles=consoles,
         viewers=Viewers(),
+        examine=partial(readiness.examine, config, host),
         tokens=Tokens(clock),
         tasks=Tasks(),
         methods=table(NAMESPACES),

@@ -21,6 +21,7 @@ from vmstead.ports.files import Files
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
 from vmstead.ports.pools import Pools
+from vmstead.ports.readiness import Examine
 from vmstead.ports.volumes import Volumes
 from vmstead.rpc.caller import Caller
 from vmstead.rpc.registry import Method
@@ -57,6 +58,7 @@ class Services:
     promised_memory: Ledger
     consoles: Consoles
     viewers: Viewers
+    examine: Examine
     tokens: Tokens
     tasks: Tasks
     #: Everything that can be called, by name.

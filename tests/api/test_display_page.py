@@ -6,6 +6,7 @@ The test plays the guest's side: bytes that arrive there are what the viewer was
 import asyncio
 import socket
 import struct
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,18 @@ async def test_a_ticket_takes_a_role(tmp_path: Path) -> None:
         await account(host, "bob", "open sesame", "POOL_READ")
         assert await api.call("auth.login", "bob", "open sesame")
         assert (await api.failure("vm.get_display_ticket", 1)).errno == 13
+
+
+async def test_a_picture_of_the_screen(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await running(host)
+        picture = b64decode(await host.api.call("vm.get_screenshot", 1))
+        assert picture.startswith(b"\x89PNG")
+        assert struct.unpack(">II", picture[16:24]) == (64, 48)
+        await host.api.call("vm.poweroff", 1)
+        assert (await host.api.failure("vm.get_screenshot", 1)).errno == 11
+        assert "VM 9 does not exist" in (await host.api.failure("vm.get_screenshot", 9)).reason
+        async with host.connect(over_tcp=True) as api:
+            await account(host, "bob", "open sesame", "POOL_READ")
+            assert await api.call("auth.login", "bob", "open sesame")
+            assert (await api.failure("vm.get_screenshot", 1)).errno == 13

@@ -114,6 +114,8 @@ TESTED_ELSEWHERE = {
     "system/service.py": "tests/api/test_host_hardware.py",
     "system/settings.py": "tests/api/test_system.py",
     "web/transfer.py": "tests/api/test_transfer.py",
+    "ports/readiness.py": "tests/unit/adapters/test_readiness.py",
+    "system/readiness.py": "tests/api/test_readiness.py",
     "web/display.py": "tests/api/test_display_page.py",
     "kernel/viewers.py": "tests/api/test_display_page.py",
     "adapters/libvirt_engine/displays.py": "tests/guest/test_display_page.py",

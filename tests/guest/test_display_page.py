@@ -1,6 +1,7 @@
 """Displays of real guests through the server, as browsers open them: SPICE and VNC, without a password."""
 
 import struct
+from base64 import b64decode
 from typing import Any, Self
 
 import aiohttp
@@ -77,6 +78,10 @@ async def test_displays_with_passwords_are_opened_without_them() -> None:
             ids = await displays(here, vm)
             await here.call("vm.start", vm)
             async with Viewer(here, vm) as viewer:
+                picture = b64decode(await viewer.call("vm.get_screenshot", vm))
+                assert picture.startswith(b"\x89PNG")
+                assert struct.unpack(">II", picture[16:24]) > (600, 300)
+
                 socket = await viewer.open(device=ids["VNC"])
                 assert await viewer.read(socket, 12) == b"RFB 003.008\n"
                 await socket.send_bytes(b"RFB 003.008\n")

@@ -226,5 +226,8 @@ class Engine(Protocol):
         engine has no way to it.
         """
 
+    async def screenshot(self, uuid: str) -> bytes:
+        """What an active domain's first screen shows, as a PNG image. FAILED where it has no screen."""
+
     async def console(self, uuid: str) -> ConsoleStream:
         """Open the first serial console of an active domain, taking it from a dead holder."""

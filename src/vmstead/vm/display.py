@@ -2,6 +2,7 @@
 
 import errno
 import ipaddress
+from base64 import b64encode
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from vmstead.devices.display import Display, free_ports, resolutions
 from vmstead.errors import CallError, Problem, ValidationErrors
 from vmstead.kernel.model import Field, Model, Text
 from vmstead.rpc.registry import Namespace
+from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import device_entry, placed, settled, shown
 from vmstead.vm.shapes import DeviceShape
 
@@ -177,6 +179,19 @@ def _offered(ctx: Ctx, id: int, device_id: int | None) -> tuple[int, Display]:
     if not offered:
         raise CallError("Web display is not configured" if displays else _NO_DISPLAY, errno.ENODEV)
     return offered[0]
+
+
+@vm.method(role="VM_READ")
+async def get_screenshot(ctx: Ctx, id: int) -> str:
+    """What is on the screen of an active virtual machine: a PNG image, as Base64.
+
+    Fails with EAGAIN when it is not active.
+    """
+    target = await settled(ctx, id)
+    if not ctx.states.get(target.uuid).active:
+        raise CallError(f"{target} is not running; start it to see its display", errno.EAGAIN)
+    with engine_errors(f"the screen of {target} cannot be shown"):
+        return b64encode(await ctx.engine.screenshot(target.uuid)).decode()
 
 
 @vm.method(role="VM_READ")

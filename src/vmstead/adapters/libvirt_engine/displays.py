@@ -6,6 +6,7 @@ from xml.etree.ElementTree import fromstring
 
 import libvirt
 
+from vmstead.kernel.png import NoPicture, as_png
 from vmstead.ports.engine import EngineError, EngineErrorKind
 
 
@@ -25,3 +26,20 @@ def open_display(domain: Any, protocol: str) -> socket.socket:
     connection = socket.socket(fileno=descriptor)
     connection.setblocking(False)
     return connection
+
+
+def take_picture(domain: Any) -> bytes:
+    """The domain's first screen. See https://libvirt.org/html/libvirt-libvirt-domain.html#virDomainScreenshot."""
+    stream = domain.connect().newStream()
+    data = bytearray()
+    domain.screenshot(stream, 0)
+    try:
+        stream.recvAll(lambda _, piece, kept: kept.extend(piece), data)
+        stream.finish()
+    except libvirt.libvirtError:
+        stream.abort()
+        raise
+    try:
+        return as_png(bytes(data))
+    except NoPicture as error:
+        raise EngineError(EngineErrorKind.FAILED, f"the screen cannot be shown: {error}") from None

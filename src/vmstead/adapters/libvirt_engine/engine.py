@@ -22,7 +22,7 @@ from vmstead.adapters.libvirt_engine.definitions import (
     look_up,
     undefine_inactive,
 )
-from vmstead.adapters.libvirt_engine.displays import open_display
+from vmstead.adapters.libvirt_engine.displays import open_display, take_picture
 from vmstead.adapters.libvirt_engine.processes import find_pid
 from vmstead.adapters.libvirt_engine.target import Provider, Target
 from vmstead.adapters.libvirt_engine.tpm import copy_state, remove_state
@@ -368,6 +368,9 @@ class LibvirtEngine:
 
     async def open_display(self, uuid: str, protocol: DisplayProtocol) -> socket.socket:
         return await self._on_domain(uuid, lambda domain: open_display(domain, protocol))
+
+    async def screenshot(self, uuid: str) -> bytes:
+        return await self._on_domain(uuid, take_picture)
 
     async def console(self, uuid: str) -> ConsoleStream:
         self._connected()
