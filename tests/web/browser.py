@@ -82,7 +82,7 @@ class Surfer:
         await page.get_by_label("User name").fill(username)
         await page.get_by_label("Password").fill(password)
         await page.get_by_role("button", name="Log in", exact=True).click()
-        await page.get_by_role("heading", name="Virtual machines").wait_for()
+        await page.get_by_role("heading", name="Virtual machines", exact=True).wait_for()
         return page
 
 

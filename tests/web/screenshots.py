@@ -35,7 +35,6 @@ PAGES = {
 
 async def furnish(host: Host) -> None:
     """Some VMs that look like somebody's."""
-    await account(host, "ada", "open sesame", "FULL_ADMIN")
     names = ["web01", "mail", "win11", "build_runner", "media", "db", "router", "test-vm"]
     for number, name in enumerate(names, start=1):
         vm = {
@@ -72,6 +71,7 @@ async def take(folder: Path, only: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as state:
         async with server(Path(state)) as host:
+            await account(host, "ada", "open sesame", "FULL_ADMIN")
             await furnish(host)
             base = host.tcp_url.replace("ws://", "http://")
             async with surfing(base) as surfer:

@@ -105,7 +105,7 @@ export function FilePicker({ title, endings, start, onChoose, onClose }: {
           <code className="vs-break">{folder}</code>
         </div>
         {folder && <Upload folder={folder} endings={endings} onDone={(path) => (listing.reload(), onChoose(path))} />}
-        {listing.error && <Alert isInline variant="danger" title={listing.error} />}
+        {listing.error && <Alert component="p" isInline variant="danger" title={listing.error} />}
         <Table variant="compact" aria-label={text.files.label} gridBreakPoint="">
           <Thead>
             <Tr>
@@ -192,7 +192,7 @@ function Upload({ folder, endings, onDone }: { folder: string; endings: readonly
         </span>
       )}
       <input ref={input} type="file" hidden accept={endings?.join(',')} aria-label={text.create.upload} onChange={(event) => void send(event.target.files?.[0])} />
-      {error && <Alert isInline variant="danger" title={error} />}
+      {error && <Alert component="p" isInline variant="danger" title={error} />}
     </div>
   );
 }

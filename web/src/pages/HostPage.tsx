@@ -59,7 +59,7 @@ function Acceleration() {
   const { data } = useCall<{ supported: boolean; error: string | null }>('vm.virtualization_details');
   if (!data) return null;
   return (
-    <Alert
+    <Alert component="p"
       className="vs-wide"
       isInline
       variant={data.supported ? 'success' : 'warning'}

@@ -64,8 +64,8 @@ export function Login() {
       textContent={text.login.firstUser}
     >
       <Form onSubmit={(event) => void submit(event)}>
-        {error && <Alert variant="danger" isInline isLiveRegion title={error} />}
-        {!error && reason === 'ended' && <Alert variant="info" isInline title={text.login.ended} />}
+        {error && <Alert component="p" variant="danger" isInline isLiveRegion title={error} />}
+        {!error && reason === 'ended' && <Alert component="p" variant="info" isInline title={text.login.ended} />}
         {way !== 'code' && (
           <FormGroup label={text.login.username} fieldId="username" isRequired>
             <TextInput id="username" name="username" autoComplete="username" autoFocus isRequired value={username} onChange={(_, value) => setUsername(value)} />

@@ -54,7 +54,7 @@ export function VmList() {
   const running = useMemo(() => list.filter((vm) => vm.status.state === 'RUNNING').length, [list]);
   const selected = list.filter((vm) => chosen.has(vm.id));
 
-  if (!isLoaded) return error ? <Empty title={error} status="danger" /> : <Busy />;
+  if (!isLoaded) return error ? <Empty isPage title={error} status="danger" /> : <Busy />;
   const create = mayWrite && <Button onClick={() => go('/create')}>{text.list.create}</Button>;
   return (
     <>

@@ -36,7 +36,7 @@ export default function VmPage({ id, tab }: { id: number; tab: string }) {
   if (!isLoaded) return <Busy />;
   if (!vm) {
     return (
-      <Empty title={text.tabs.missing} body={text.tabs.missingBody} icon={SearchIcon}>
+      <Empty isPage title={text.tabs.missing} body={text.tabs.missingBody} icon={SearchIcon}>
         <Button variant="link" onClick={() => go('/')}>
           {text.tabs.toList}
         </Button>

@@ -28,7 +28,7 @@ export function CloneDialog({ vm, onClose }: { vm: Vm; onClose(): void }) {
       <ModalHeader title={text.clone.title(vm.name)} description={text.clone.help} labelId="clone-title" />
       <ModalBody>
         <Form id="clone-form" onSubmit={(event) => void submit(event)}>
-          {error !== null && !ofName && <Alert variant="danger" isInline title={explain(error)} />}
+          {error !== null && !ofName && <Alert component="p" variant="danger" isInline title={explain(error)} />}
           <FormGroup label={text.clone.name} fieldId="clone-name" isRequired>
             <TextInput id="clone-name" value={name} autoFocus validated={ofName ? 'error' : 'default'} onChange={(_, value) => setName(value)} />
             {ofName && (

@@ -16,13 +16,15 @@ interface Props {
   icon?: ComponentType;
   body?: string;
   status?: 'danger' | 'warning' | 'info';
+  /** It is all there is on the page. */
+  isPage?: boolean;
   children?: ReactNode;
 }
 
 /** Nothing to show, why, and what can be done about it. */
-export function Empty({ title, icon, body, status, children }: Props) {
+export function Empty({ title, icon, body, status, isPage, children }: Props) {
   return (
-    <EmptyState titleText={title} headingLevel="h2" icon={icon} status={status} variant="sm">
+    <EmptyState titleText={title} headingLevel={isPage ? 'h1' : 'h2'} icon={icon} status={status} variant="sm">
       {body && <EmptyStateBody>{body}</EmptyStateBody>}
       {children && (
         <EmptyStateFooter>

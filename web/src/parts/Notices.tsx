@@ -7,7 +7,7 @@ export function Notices() {
   return (
     <AlertGroup isToast isLiveRegion>
       {list.map(({ key, kind, title, detail }) => (
-        <Alert
+        <Alert component="p"
           key={key}
           variant={kind}
           title={title}

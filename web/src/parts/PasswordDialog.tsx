@@ -35,7 +35,7 @@ export function PasswordDialog({ username, onClose }: { username: string; onClos
       <ModalHeader title={text.user.password} labelId="password-title" />
       <ModalBody>
         <Form id="password-form" onSubmit={(event) => (event.preventDefault(), void save())}>
-          {error && <Alert variant="danger" isInline title={error} />}
+          {error && <Alert component="p" variant="danger" isInline title={error} />}
           <FormGroup label={text.access.oldPassword} fieldId="old-password" isRequired>
             <TextInput id="old-password" type="password" autoComplete="current-password" value={old} onChange={(_, value) => setOld(value)} />
           </FormGroup>

@@ -100,7 +100,7 @@ export function Shell({ children }: { children: ReactNode }) {
     >
       {status === 'lost' && (
         <div className="vs-lost">
-          <Alert
+          <Alert component="p"
             variant="warning"
             isInline
             title={text.connection.lost}

@@ -21,14 +21,14 @@ export function KeyDialog({ onClose }: { onClose(): void }) {
       <ModalBody>
         {key ? (
           <>
-            <Alert isInline variant="info" title={access.keyShown} />
+            <Alert component="p" isInline variant="info" title={access.keyShown} />
             <ClipboardCopy className="vs-gap" isReadOnly hoverTip={text.common.copy} clickTip={text.common.copied}>
               {key}
             </ClipboardCopy>
           </>
         ) : (
           <Form id="key-form" onSubmit={(event) => (event.preventDefault(), void make())}>
-            {form.error && <Alert isInline variant="danger" title={form.error} />}
+            {form.error && <Alert component="p" isInline variant="danger" title={form.error} />}
             <TextField form={form} name="name" label={access.keyName} isRequired />
             <TextField form={form} name="username" label={access.keyOf} isRequired />
           </Form>

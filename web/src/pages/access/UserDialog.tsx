@@ -59,7 +59,7 @@ export function UserDialog({ user, onClose, onDone }: { user: Known | null; onCl
       <ModalHeader title={user ? user.username : access.addUser} labelId="user-title" />
       <ModalBody>
         <Form id="user-form" onSubmit={(event) => (event.preventDefault(), void save())}>
-          {form.error && <Alert isInline variant="danger" title={form.error} />}
+          {form.error && <Alert component="p" isInline variant="danger" title={form.error} />}
           <TextField form={form} name="username" label={access.username} isRequired isDisabled={user !== null} />
           <TextField form={form} name="full_name" label={access.fullName} />
           <SelectField form={form} name="role" label={access.role} options={optionsOf(access.roles)} />

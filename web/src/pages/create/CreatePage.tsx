@@ -117,11 +117,11 @@ function CreateWizard({ pools }: { pools: readonly Pool[] }) {
             }}
           >
             {form.error && (
-              <Alert isInline variant="danger" title={create.failed}>
+              <Alert component="p" isInline variant="danger" title={create.failed}>
                 {form.error}
               </Alert>
             )}
-            {doing && <Alert isInline variant="info" title={`${create.working}: ${create.doing[doing]}`} />}
+            {doing && <Alert component="p" isInline variant="info" title={`${create.working}: ${create.doing[doing]}`} />}
             {body(<ReviewStep form={form} answers={answers} />)}
           </WizardStep>
         </Wizard>

@@ -35,7 +35,7 @@ export function Devices({ vm }: { vm: Vm }) {
   const add = mayWrite && <Button onClick={() => setEditing('choosing')}>{text.devices.add}</Button>;
   return (
     <>
-      {isActive && <Alert isInline isPlain variant="info" title={text.devices.running} />}
+      {isActive && <Alert component="p" isInline isPlain variant="info" title={text.devices.running} />}
       <div className="vs-bar">{devices.length > 0 && add}</div>
       {devices.length === 0 ? (
         <Empty title={text.devices.empty} body={text.devices.emptyBody}>
@@ -142,7 +142,7 @@ function Loaded({ vm, kind, device, pool, onClose }: { vm: Vm; kind: Dtype; devi
       <ModalHeader title={title} labelId="device-title" />
       <ModalBody>
         <Form id="device-form" onSubmit={(event) => (event.preventDefault(), void save())}>
-          {form.error && <Alert isInline variant="danger" title={form.error} />}
+          {form.error && <Alert component="p" isInline variant="danger" title={form.error} />}
           <Fields form={form} vm={vm} isNew={!device} />
           <NumberField form={form} name="order" label={text.devices.order} help={text.devices.orderHelp} min={0} />
         </Form>

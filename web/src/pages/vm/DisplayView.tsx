@@ -161,7 +161,7 @@ function Live({ vm, device, isWindow, chooser }: { vm: Vm; device: number; isWin
         )}
       </div>
       {state.is === 'closed' && (
-        <Alert
+        <Alert component="p"
           isInline
           variant={state.isBusy ? 'info' : 'warning'}
           title={state.reason || text.display.closed}

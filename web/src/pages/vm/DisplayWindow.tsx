@@ -1,5 +1,4 @@
-import { Empty } from '../../parts/Empty';
-import { Busy } from '../../parts/Empty';
+import { Busy, Empty } from '../../parts/Empty';
 import { useVms } from '../../store/vms';
 import { text } from '../../text';
 import { DisplayView } from './DisplayView';
@@ -9,7 +8,7 @@ export default function DisplayWindow({ device }: { device: number }) {
   const { list, isLoaded } = useVms();
   const vm = list.find((each) => each.devices.some(({ id }) => id === device));
   if (!isLoaded) return <Busy isPage />;
-  if (!vm) return <Empty title={text.display.none} body={text.display.noneBody} />;
+  if (!vm) return <Empty isPage title={text.display.none} body={text.display.noneBody} />;
   document.title = `${vm.name} – ${text.product}`;
   return (
     <main>

@@ -30,7 +30,7 @@ export function Overview({ vm }: { vm: Vm }) {
   return (
     <div className="vs-columns">
       {open.map((device) => (
-        <Alert
+        <Alert component="p"
           key={device.id}
           className="vs-wide"
           isInline

@@ -61,7 +61,7 @@ function Live({ vm }: { vm: Vm }) {
         <span className="vs-subtle">{text.serial.hint}</span>
       </div>
       {state.is === 'closed' && (
-        <Alert
+        <Alert component="p"
           isInline
           variant="warning"
           title={state.reason || text.serial.closed}

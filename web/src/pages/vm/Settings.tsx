@@ -65,8 +65,8 @@ export function Settings({ vm }: { vm: Vm }) {
   const times = optionsOf(settings.timeChoices);
   return (
     <Form className="vs-form" onSubmit={(event) => (event.preventDefault(), void save())}>
-      {isActive && <Alert isInline isPlain variant="info" title={`${text.devices.running} ${settings.locked}`} />}
-      {form.error && <Alert isInline variant="danger" title={form.error} />}
+      {isActive && <Alert component="p" isInline isPlain variant="info" title={`${text.devices.running} ${settings.locked}`} />}
+      {form.error && <Alert component="p" isInline variant="danger" title={form.error} />}
       <FormSection title={settings.general} titleElement="h2">
         <TextField {...locked} name="name" label={settings.name} help={settings.nameHelp} isRequired />
         <TextField {...off} name="description" label={settings.description} />
