@@ -16,6 +16,9 @@ const abort = (job: Job): void => {
   connection.call('core.job_abort', job.id).catch((error: unknown) => notify('danger', text.jobs.abort, explain(error)));
 };
 
+/** What this page itself asks for when a log is shown. */
+const READING = 'vm.log_file_download';
+
 function took(job: Job): string {
   const [start, end] = [time(job.time_started), time(job.time_finished)];
   return start !== null && end !== null ? duration(end - start) : '';
@@ -23,7 +26,7 @@ function took(job: Job): string {
 
 export default function JobsPage() {
   const byId = useJobs((state) => state.byId);
-  const jobs = useMemo(() => newestFirst(byId), [byId]);
+  const jobs = useMemo(() => newestFirst(byId).filter(({ method }) => method !== READING), [byId]);
   return (
     <>
       <PageSection>

@@ -169,7 +169,7 @@ const Row = memo(function Row({ vm, columns, isChosen, onChoose, mayWrite }: Row
         </Td>
       )}
       <Td dataLabel={text.list.name}>
-        <Link href={`/vm/${vm.id}`} className="vs-break">
+        <Link href={`/vm/${vm.id}`} className="vs-name">
           {vm.name}
         </Link>
       </Td>
@@ -180,7 +180,7 @@ const Row = memo(function Row({ vm, columns, isChosen, onChoose, mayWrite }: Row
       ))}
       <Td dataLabel={text.list.consoles}>
         {isOn && (
-          <span className="vs-title">
+          <span className="vs-links">
             {vm.display_available && <Link href={`/vm/${vm.id}/display`}>{text.list.display}</Link>}
             {mayWrite && <Link href={`/vm/${vm.id}/serial`}>{text.list.serial}</Link>}
           </span>

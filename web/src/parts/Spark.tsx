@@ -11,7 +11,7 @@ const MOMENTS = 30;
 export function Spark({ vm }: { vm: number }) {
   useEffect(watchFigures, []);
   const moments = useFigures((state) => state.moments);
-  const values = moments.slice(-MOMENTS).map((moment) => moment.vms.get(vm)?.cpu ?? 0);
+  const values = moments.slice(-MOMENTS).map((moment) => moment.vms.get(vm)?.cpu_usage ?? 0);
   const last = values.at(-1);
   if (last === undefined) return null;
   const x = (index: number): number => WIDTH - (values.length - 1 - index) * (WIDTH / (MOMENTS - 1));

@@ -2,14 +2,14 @@
 import { create } from 'zustand';
 import { connection } from '../api/connection';
 
-/** Figures of a VM at one moment. `cpu` is percent of all its processors, the rest bytes or bytes a second. */
+/** Figures of a VM: percent of all its processors, bytes, and bytes a second; null is what nobody knows. */
 export interface VmFigures {
-  cpu: number;
-  memory: number;
-  disk_read: number;
-  disk_write: number;
-  net_received: number;
-  net_sent: number;
+  cpu_usage: number | null;
+  memory_resident: number | null;
+  disk_read_bytes: number | null;
+  disk_write_bytes: number | null;
+  network_received_bytes: number | null;
+  network_sent_bytes: number | null;
 }
 
 export interface Moment {
@@ -32,22 +32,18 @@ export const useFigures = create<Figures>(() => ({ moments: [] }));
 interface Realtime {
   cpu?: Record<string, { usage?: number }>;
   memory?: { physical_memory_total?: number; physical_memory_available?: number };
-  virtualization?: Record<string, Partial<VmFigures>>;
+  virtual_machines?: Record<string, VmFigures>;
 }
 
-function moment(fields: Realtime): Moment {
-  const vms = Object.entries(fields.virtualization ?? {}).map(([id, figures]): [number, VmFigures] => [
-    Number(id),
-    { cpu: 0, memory: 0, disk_read: 0, disk_write: 0, net_received: 0, net_sent: 0, ...figures },
-  ]);
+function moment({ cpu, memory, virtual_machines = {} }: Realtime): Moment {
   return {
     time: Date.now() / 1000,
     host: {
-      cpu: fields.cpu?.cpu?.usage ?? 0,
-      memory_total: fields.memory?.physical_memory_total ?? 0,
-      memory_available: fields.memory?.physical_memory_available ?? 0,
+      cpu: cpu?.cpu?.usage ?? 0,
+      memory_total: memory?.physical_memory_total ?? 0,
+      memory_available: memory?.physical_memory_available ?? 0,
     },
-    vms: new Map(vms),
+    vms: new Map(Object.entries(virtual_machines).map(([id, figures]) => [Number(id), figures])),
   };
 }
 

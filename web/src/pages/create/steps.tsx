@@ -1,5 +1,5 @@
 /** The pages of the wizard. */
-import { Checkbox, CodeBlock, CodeBlockCode, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, ExpandableSection, FormGroup, Radio } from '@patternfly/react-core';
+import { Checkbox, DescriptionList, DescriptionListDescription, DescriptionListGroup, DescriptionListTerm, ExpandableSection, FormGroup, Radio } from '@patternfly/react-core';
 import type { Pool } from '../../api/types';
 import { NumberField, optionsOf, SelectField, SizeField, SwitchField, TextField } from '../../forms/fields';
 import { PathField } from '../../forms/FilePicker';
@@ -130,9 +130,9 @@ export function ReviewStep({ form, answers }: { form: Form; answers: Answers }) 
       <Checkbox id="start" label={create.start} isChecked={answers.start} onChange={(_, value) => form.set('start', value)} />
       <ExpandableSection toggleText={create.api}>
         <p className="vs-subtle">{create.apiHelp}</p>
-        <CodeBlock>
-          <CodeBlockCode className="vs-pre">{plan(answers).map(asCommand).join('\n')}</CodeBlockCode>
-        </CodeBlock>
+        <pre className="vs-log" tabIndex={0} aria-label={create.api}>
+          {plan(answers).map(asCommand).join('\n')}
+        </pre>
       </ExpandableSection>
     </>
   );

@@ -15,6 +15,7 @@ import type { Device, Vm } from '../../api/types';
 import { Chart } from '../../parts/Chart';
 import { bytes, mebibytes, percent } from '../../parts/format';
 import { Screenshot } from '../../parts/Screenshot';
+import { useCall } from '../../parts/useCall';
 import { useFigures, type VmFigures, watchFigures } from '../../store/figures';
 import { text } from '../../text';
 import { summary } from './summary';
@@ -121,25 +122,34 @@ const rate = (value: number): string => `${bytes(Math.round(value))}/s`;
 const BLUE = '--pf-t--chart--color--blue--300';
 const TEAL = '--pf-t--chart--color--orange--300';
 
+/** What was measured before the page was opened: one value for each time, which is in milliseconds. */
+type History = { time: number[] } & Record<keyof VmFigures, (number | null)[]>;
+
 function Load({ vm }: { vm: Vm }) {
   useEffect(watchFigures, []);
   const moments = useFigures((state) => state.moments);
+  const history = useCall<History>('vm.stats_history', vm.id).data;
+  const first = moments[0]?.time ?? Infinity;
+  const earlier = (history?.time ?? []).map((time) => time / 1000).filter((time) => time < first);
   const own = moments.map((moment): VmFigures | undefined => moment.vms.get(vm.id));
-  if (!own.some(Boolean)) return <p className="vs-subtle">{text.overview.noFiguresYet}</p>;
-  const times = moments.map(({ time }) => time);
-  const values = (key: keyof VmFigures): (number | null)[] => own.map((figures) => figures?.[key] ?? null);
-  const memory = own.at(-1)?.memory ?? 0;
+  if (earlier.length === 0 && !own.some(Boolean)) return <p className="vs-subtle">{text.overview.noFiguresYet}</p>;
+  const times = [...earlier, ...moments.map(({ time }) => time)];
+  const values = (key: keyof VmFigures): (number | null)[] => [
+    ...(history?.[key] ?? []).slice(0, earlier.length),
+    ...own.map((figures) => figures?.[key] ?? null),
+  ];
+  const memory = own.at(-1)?.memory_resident ?? 0;
   return (
     <>
-      <Chart title={text.overview.cpu} times={times} format={percent} most={100} lines={[{ label: text.overview.cpu, color: BLUE, values: values('cpu') }]} />
+      <Chart title={text.overview.cpu} times={times} format={percent} most={100} lines={[{ label: text.overview.cpu, color: BLUE, values: values('cpu_usage') }]} />
       <p className="vs-subtle">{text.overview.memoryHeld(bytes(memory), mebibytes(vm.memory))}</p>
       <Chart
         title={text.overview.disk}
         times={times}
         format={rate}
         lines={[
-          { label: text.overview.read, color: BLUE, values: values('disk_read') },
-          { label: text.overview.written, color: TEAL, values: values('disk_write') },
+          { label: text.overview.read, color: BLUE, values: values('disk_read_bytes') },
+          { label: text.overview.written, color: TEAL, values: values('disk_write_bytes') },
         ]}
       />
       <Chart
@@ -147,8 +157,8 @@ function Load({ vm }: { vm: Vm }) {
         times={times}
         format={rate}
         lines={[
-          { label: text.overview.received, color: BLUE, values: values('net_received') },
-          { label: text.overview.sent, color: TEAL, values: values('net_sent') },
+          { label: text.overview.received, color: BLUE, values: values('network_received_bytes') },
+          { label: text.overview.sent, color: TEAL, values: values('network_sent_bytes') },
         ]}
       />
     </>
