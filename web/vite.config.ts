@@ -6,7 +6,7 @@ import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
 
 const output = '../src/vmstead/web/static';
-const compressible = new Set(['.html', '.js', '.css', '.svg', '.json', '.map', '.md', '.txt']);
+const compressible = new Set(['.html', '.js', '.css', '.svg', '.json', '.md', '.txt']);
 
 /** The SPICE client stays a file of its own, with its source and licence: whoever runs the server may replace it. */
 function spiceClient(): Plugin {
@@ -52,6 +52,7 @@ export default defineConfig({
     license: { fileName: 'licenses.md' },
     chunkSizeWarningLimit: 1000,
     rollupOptions: {
+      checks: { pluginTimings: false },
       input: { index: 'index.html', screen: 'screen.html', serial: 'serial.html' },
       external: ['/ui/spice-client/index.js'],
     },

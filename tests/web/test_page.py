@@ -197,6 +197,70 @@ async def test_every_page_can_be_used_by_everybody(tmp_path: Path) -> None:
         assert found == []
 
 
+async def test_every_dialog_can_be_used_by_everybody(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        await add(at, "web01")
+        page = await at.enter()
+        found = []
+
+        async def look(name: str) -> None:
+            await page.get_by_role("dialog").wait_for()
+            found.extend(f"{name}: {violation}" for violation in await violations(page))
+            await page.keyboard.press("Escape")
+            await expect(page.get_by_role("dialog")).to_have_count(0)
+
+        await page.goto("/ui/vm/1/devices")
+        kinds = ("Disk on a volume", "Disk in a file", "CD-ROM", "Network", "Display", "PCI", "USB")
+        for kind in kinds:
+            await page.get_by_role("button", name="Add device").click()
+            await page.get_by_role("dialog").get_by_role("button", name=kind).click()
+            await page.get_by_role("dialog").get_by_text("Order", exact=True).wait_for()
+            await look(kind)
+        for action in ("Clone", "Delete"):
+            await page.get_by_role("button", name="Actions of web01").click()
+            await page.get_by_role("menuitem", name=action).click()
+            await look(action)
+        await page.get_by_role("button", name="Account of ada").click()
+        await page.get_by_role("menuitem", name="Change password").click()
+        await look("password")
+        await page.keyboard.press("?")
+        await look("keyboard")
+        assert found == []
+
+
+async def test_the_keyboard_leads_everywhere(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        await add(at, "web01")
+        page = await at.enter()
+        for keys, path in (("gj", "/ui/jobs"), ("gh", "/ui/host"), ("gv", "/ui/"), ("c", "/ui/create")):
+            for key in keys:
+                await page.keyboard.press(key)
+            await page.wait_for_url(f"**{path}")
+        await page.keyboard.press("g")
+        await page.keyboard.press("v")
+        await page.get_by_role("link", name="web01").wait_for()
+        await page.keyboard.press("/")
+        await page.keyboard.type("gj")
+        await expect(page.get_by_placeholder("Filter")).to_have_value("gj")
+
+
+async def test_the_address_of_a_display_leads_to_it_after_a_login(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        await add(at, "web01")
+        await at.host.api.call("vm.device.create", {"vm": 1, "attributes": {"dtype": "DISPLAY"}})
+        place = at.surfer.base.removeprefix("http://")
+        uri = (await at.host.api.call("vm.get_display_web_uri", 1, place))["uri"]
+        page = await (await at.surfer.context()).new_page()
+        await page.goto(uri)
+        await page.get_by_label("User name").fill("ada")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("Start it to see its screen.")).to_be_visible()
+        await at.host.api.call("vm.start", 1)
+        await expect(page.locator("iframe[title='Screen of web01']")).to_be_visible()
+        assert page.url == uri
+
+
 async def settle(page: Page) -> None:
     await page.get_by_role("heading").first.wait_for()
     await expect(page.get_by_role("progressbar", name="Loading")).to_have_count(0)

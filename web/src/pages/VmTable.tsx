@@ -2,7 +2,7 @@
 import { Checkbox, Switch, Truncate } from '@patternfly/react-core';
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { memo, useCallback, useRef } from 'react';
+import { memo, useCallback, useEffect, useRef } from 'react';
 import { Link } from 'wouter';
 import { connection } from '../api/connection';
 import { explain } from '../api/errors';
@@ -11,6 +11,7 @@ import { mebibytes } from '../parts/format';
 import { Spark } from '../parts/Spark';
 import { StateLabel } from '../parts/StateLabel';
 import { VmMenu } from '../parts/VmMenu';
+import { useFigures, watchFigures } from '../store/figures';
 import { notify } from '../store/notices';
 import { usePreferences } from '../store/preferences';
 import { text } from '../text';
@@ -65,7 +66,9 @@ interface Props {
 
 export function VmTable({ vms, sort, onSort, chosen, onChoose, mayWrite }: Props) {
   const preferred = usePreferences((state) => state.columns);
-  const columns = COLUMNS.filter((column) => preferred.includes(column));
+  useEffect(watchFigures, []);
+  const hasFigures = useFigures((state) => state.moments.length > 0);
+  const columns = COLUMNS.filter((column) => preferred.includes(column) && (column !== 'cpu' || hasFigures));
   const table = useRef<HTMLTableElement>(null);
   const isLong = vms.length > WHOLE;
   const rows = useVirtualizer({
