@@ -48,7 +48,6 @@ from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
 from vmstead.system import alert, auth, core, disk, network, product, service, settings, transfer
 from vmstead.system import info as system_info
-from vmstead.system import auth, core, transfer
 from vmstead.system import readiness as host_readiness
 from vmstead.vm import (
     choices,

@@ -187,7 +187,7 @@ async def test_several_are_started_at_once_and_who_cannot_is_named(tmp_path: Pat
 async def test_every_page_can_be_used_by_everybody(tmp_path: Path) -> None:
     async with site(tmp_path, complains=True) as at:
         await furnish(at.host)
-        found = []
+        found: list[str] = []
         for theme in ("light", "dark"):
             page = await at.enter(color_scheme=theme)
             for name, path in PAGES.items():
@@ -201,7 +201,7 @@ async def test_every_dialog_can_be_used_by_everybody(tmp_path: Path) -> None:
     async with site(tmp_path) as at:
         await add(at, "web01")
         page = await at.enter()
-        found = []
+        found: list[str] = []
 
         async def look(name: str) -> None:
             await page.get_by_role("dialog").wait_for()

@@ -89,6 +89,14 @@ async def call(function: Callable[..., T], *arguments: Any) -> T:
     return await asyncio.get_running_loop().run_in_executor(_threads, translated, function, *arguments)
 
 
+async def call_on_files(function: Callable[..., T], *arguments: object) -> T:
+    """Run on the pool something that also works on files of libvirt's. Raises EngineError."""
+    try:
+        return await call(function, *arguments)
+    except OSError as error:
+        raise EngineError(EngineErrorKind.FAILED, f"{error.filename}: {error.strerror}") from error
+
+
 def translated(function: Callable[..., T], *arguments: Any) -> T:
     """Run a libvirt call here, with its errors in the port's terms."""
     try:

@@ -12,7 +12,7 @@ import structlog
 
 from vmstead.adapters.libvirt_engine import binding
 from vmstead.adapters.libvirt_engine.agent import read_interfaces
-from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call, close
+from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call, call_on_files, close
 from vmstead.adapters.libvirt_engine.capabilities import read_capabilities
 from vmstead.adapters.libvirt_engine.console import LibvirtConsole
 from vmstead.adapters.libvirt_engine.definitions import (
@@ -325,7 +325,7 @@ class LibvirtEngine:
                 # Also that of a domain which was never defined, and what an older libvirt has left.
                 remove_state(self._target.tpm_states, uuid)
 
-        await _on_files(undefine)
+        await call_on_files(undefine)
 
     async def copy_tpm(self, uuid: str, target: str) -> None:
         self._connected()
@@ -337,7 +337,7 @@ class LibvirtEngine:
             raise EngineError(
                 EngineErrorKind.FAILED, "this libvirt keeps its TPMs where they cannot be copied"
             )
-        await _on_files(copy_state, folder, uuid, target)
+        await call_on_files(copy_state, folder, uuid, target)
 
     async def start(self, uuid: str, *, paused: bool = False) -> None:
         flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0
@@ -396,11 +396,3 @@ def _on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *
     """Call back on the server's loop, unless that has ended already."""
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(function, *arguments)
-
-
-async def _on_files(function: Callable[..., T], *arguments: object) -> T:
-    """Run on libvirt's threads something that also works on files of its."""
-    try:
-        return await call(function, *arguments)
-    except OSError as error:
-        raise EngineError(EngineErrorKind.FAILED, f"{error.filename}: {error.strerror}") from error
