@@ -1,5 +1,6 @@
 import {
   Alert,
+  AlertActionLink,
   Button,
   Card,
   CardBody,
@@ -14,12 +15,15 @@ import {
   Title,
 } from '@patternfly/react-core';
 import { useEffect } from 'react';
-import type { Pool } from '../api/types';
+import { connection } from '../api/connection';
+import { explain } from '../api/errors';
+import { type DateValue, type Pool, time } from '../api/types';
 import { Chart } from '../parts/Chart';
 import { Busy } from '../parts/Empty';
-import { bytes, percent } from '../parts/format';
+import { bytes, clock, percent } from '../parts/format';
 import { useCall } from '../parts/useCall';
 import { useFigures, watchFigures } from '../store/figures';
+import { notify } from '../store/notices';
 import { useVms } from '../store/vms';
 import { text } from '../text';
 
@@ -45,7 +49,9 @@ export default function HostPage() {
       <PageSection isFilled>
         <div className="vs-columns">
           <Acceleration />
+          <Attention />
           <Readiness />
+          <Machine />
           <Load />
           <Memory />
           <Pools />
@@ -67,6 +73,74 @@ function Acceleration() {
     >
       {data.error}
     </Alert>
+  );
+}
+
+interface Alarm {
+  uuid: string;
+  level: string;
+  text: string;
+  dismissed: boolean;
+}
+
+function Attention() {
+  const { data, reload } = useCall<Alarm[]>('alert.list');
+  useEffect(() => connection.listen('alert.list', reload), [reload]);
+  const dismiss = (alarm: Alarm): void => {
+    connection.call('alert.dismiss', alarm.uuid).then(reload, (error: unknown) => notify('danger', text.host.dismiss, explain(error)));
+  };
+  return data
+    ?.filter((alarm) => !alarm.dismissed)
+    .map((alarm) => (
+      <Alert
+        component="p"
+        key={alarm.uuid}
+        className="vs-wide"
+        isInline
+        variant={alarm.level === 'NOTICE' ? 'info' : alarm.level === 'WARNING' ? 'warning' : 'danger'}
+        title={alarm.text}
+        actionLinks={<AlertActionLink onClick={() => dismiss(alarm)}>{text.host.dismiss}</AlertActionLink>}
+      />
+    ));
+}
+
+interface Info {
+  hostname: string;
+  model: string;
+  cores: number;
+  physical_cores: number;
+  physmem: number;
+  boottime: DateValue;
+  system_manufacturer: string | null;
+  system_product: string | null;
+}
+
+function Machine() {
+  const { data } = useCall<Info>('system.info');
+  if (!data) return null;
+  const rows: [string, string][] = [
+    [text.host.name, data.hostname],
+    [text.host.machine, [data.system_manufacturer, data.system_product].filter(Boolean).join(' ')],
+    [text.host.processor, `${data.model} (${text.host.threads(data.physical_cores, data.cores)})`],
+    [text.host.memory, bytes(data.physmem)],
+    [text.host.up, clock(time(data.boottime))],
+  ];
+  return (
+    <Card>
+      <CardTitle>{text.host.machine}</CardTitle>
+      <CardBody>
+        <DescriptionList isHorizontal isCompact>
+          {rows
+            .filter(([, value]) => value)
+            .map(([name, value]) => (
+              <DescriptionListGroup key={name}>
+                <DescriptionListTerm>{name}</DescriptionListTerm>
+                <DescriptionListDescription className="vs-break">{value}</DescriptionListDescription>
+              </DescriptionListGroup>
+            ))}
+        </DescriptionList>
+      </CardBody>
+    </Card>
   );
 }
 

@@ -7,7 +7,7 @@ import { act, type Action, POSSIBLE, remove } from '../store/actions';
 import { text } from '../text';
 import { CloneDialog } from './CloneDialog';
 
-const ALL: readonly Action[] = ['start', 'resume', 'stop', 'restart', 'suspend', 'poweroff'];
+const ALL: readonly Action[] = ['start', 'resume', 'stop', 'restart', 'suspend', 'reset', 'poweroff'];
 
 /** Everything that can be done with a VM. */
 export function VmMenu({ vm, onRemoved }: { vm: Vm; onRemoved?(): void }) {
@@ -36,7 +36,7 @@ export function VmMenu({ vm, onRemoved }: { vm: Vm; onRemoved?(): void }) {
         {isOpen && (
           <DropdownList>
             {ALL.filter((action) => possible.includes(action)).map((action) => (
-              <DropdownItem key={action} isDanger={action === 'poweroff'} onClick={() => void act(action, vm)}>
+              <DropdownItem key={action} isDanger={action === 'poweroff' || action === 'reset'} onClick={() => void act(action, vm)}>
                 {text.action[action]}
               </DropdownItem>
             ))}

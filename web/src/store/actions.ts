@@ -6,11 +6,11 @@ import { text } from '../text';
 import { ended, useJobs } from './jobs';
 import { ask, notify } from './notices';
 
-export type Action = 'start' | 'stop' | 'restart' | 'poweroff' | 'suspend' | 'resume';
+export type Action = 'start' | 'stop' | 'restart' | 'reset' | 'poweroff' | 'suspend' | 'resume';
 
 export const POSSIBLE: Record<State, readonly Action[]> = {
   STOPPED: ['start'],
-  RUNNING: ['stop', 'restart', 'poweroff', 'suspend'],
+  RUNNING: ['stop', 'restart', 'suspend', 'reset', 'poweroff'],
   SUSPENDED: ['resume', 'poweroff'],
   ERROR: [],
 };
@@ -36,17 +36,19 @@ async function startAnyway(vm: Vm, reason: string): Promise<void> {
   if (given) await connection.call('vm.start', vm.id, { overcommit: true });
 }
 
-const mayPowerOff = (names: string): Promise<unknown> =>
-  ask({
-    title: text.action.poweroffTitle(names),
-    body: text.action.poweroffBody,
-    confirm: text.action.poweroff,
-    isDangerous: true,
-  });
+/** Whether it may be done, as far as the user is concerned: what loses data is asked about first. */
+async function isSure(action: Action, names: string): Promise<boolean> {
+  if (action !== 'poweroff' && action !== 'reset') return true;
+  const [title, body] =
+    action === 'reset'
+      ? [text.action.resetTitle(names), text.action.resetBody]
+      : [text.action.poweroffTitle(names), text.action.poweroffBody];
+  return (await ask({ title, body, confirm: text.action[action], isDangerous: true })) !== null;
+}
 
 /** Do something with one VM. What goes wrong is shown. */
 export async function act(action: Action, vm: Vm): Promise<void> {
-  if (action === 'poweroff' && !(await mayPowerOff(vm.name))) return;
+  if (!(await isSure(action, vm.name))) return;
   try {
     try {
       await carryOut(action, vm);
@@ -62,7 +64,7 @@ export async function act(action: Action, vm: Vm): Promise<void> {
 /** Do something with several; who cannot is named, with the reason. */
 export async function actOnAll(action: Action, vms: readonly Vm[]): Promise<void> {
   const names = vms.map((vm) => vm.name).join(', ');
-  if (action === 'poweroff' && !(await mayPowerOff(names))) return;
+  if (!(await isSure(action, names))) return;
   const results = await Promise.allSettled(vms.map((vm) => carryOut(action, vm)));
   const failures = results.flatMap((result, index) =>
     result.status === 'rejected' ? [`${vms[index]?.name}: ${explain(result.reason)}`] : [],

@@ -88,18 +88,42 @@ function Some({ devices, none }: { devices: readonly Device[]; none: string }) {
   );
 }
 
+interface GuestLink {
+  name: string;
+  ip_addresses: { address: string }[];
+}
+
+/** Milliseconds after which a guest is asked again. */
+const ASK_AGAIN = 20_000;
+const isOfInterest = (address: string): boolean => !isLoopback(address) && !address.startsWith('fe80:');
+
+/** What a guest says its addresses are; null while it says nothing. */
+function useAddresses(vm: Vm): string | null {
+  const isRunning = vm.status.state === 'RUNNING';
+  const { data, reload } = useCall<GuestLink[]>(isRunning ? 'vm.get_guest_network_interfaces' : null, vm.id);
+  useEffect(() => {
+    if (!isRunning) return undefined;
+    const timer = window.setInterval(reload, ASK_AGAIN);
+    return () => window.clearInterval(timer);
+  }, [isRunning, reload]);
+  const found = (data ?? []).flatMap((link) => link.ip_addresses.map(({ address }) => address)).filter(isOfInterest);
+  return isRunning && found.length > 0 ? found.join(', ') : null;
+}
+
 function Details({ vm }: { vm: Vm }) {
   const firmware = [
     vm.bootloader === 'UEFI' ? 'UEFI' : 'BIOS',
     ...(vm.enable_secure_boot ? [text.overview.secureBoot] : []),
     ...(vm.trusted_platform_module ? [text.overview.tpm] : []),
   ].join(', ');
+  const addresses = useAddresses(vm);
   const rows: [string, string | number | null][] = [
     [text.overview.cpu, text.overview.processors(vm.vcpus, vm.cores, vm.threads)],
     [text.overview.memory, mebibytes(vm.memory)],
     [text.overview.firmware, firmware],
     [text.settings.time, text.settings.timeChoices[vm.time]],
     [text.columns.autostart, vm.autostart ? text.common.yes : text.common.no],
+    [text.overview.addresses, addresses],
     [text.overview.pid, vm.status.pid],
     [text.overview.uuid, vm.uuid],
     [text.columns.id, vm.id],
