@@ -8,6 +8,22 @@ import { defineConfig, type Plugin } from 'vite';
 const output = '../src/vmstead/web/static';
 const compressible = new Set(['.html', '.js', '.css', '.svg', '.json', '.md', '.txt']);
 
+/**
+ * A correction of the SPICE client: rows of a raw image may be longer in memory than they are wide, as those are that
+ * Linux's qxl driver sends. Without it the text consoles of Linux guests are illegible.
+ */
+const ROWS = [
+  '(n = (t.y - 1) * t.stride, _ = 2 * t.stride), e = r.createImageData(t.x, t.y), s = 0; s < t.y * t.stride; n -= _)',
+  '(n = (t.y - 1) * t.stride), _ = t.flags & o.SPICE_BITMAP_FLAGS_TOP_DOWN ? 4 * t.x - t.stride : 4 * t.x + t.stride, ' +
+    'e = r.createImageData(t.x, t.y), s = 0; s < 4 * t.x * t.y; n -= _)',
+] as const;
+
+function corrected(source: string): string {
+  const [wrong, right] = ROWS;
+  if (!source.includes(wrong)) throw new Error('the SPICE client has changed: see whether it still needs its correction');
+  return `/* Changed for Vmstead: rows of raw images may be padded. */\n${source.replace(wrong, right)}`;
+}
+
 /** The SPICE client stays a file of its own, with its source and licence: whoever runs the server may replace it. */
 function spiceClient(): Plugin {
   return {
@@ -16,9 +32,11 @@ function spiceClient(): Plugin {
       const from = 'node_modules/spice-client';
       const to = join(output, 'spice-client');
       mkdirSync(to, { recursive: true });
-      copyFileSync(join(from, 'dist/esm/index.js'), join(to, 'index.js'));
+      writeFileSync(join(to, 'index.js'), corrected(readFileSync(join(from, 'dist/esm/index.js'), 'utf8')));
       copyFileSync(join(from, 'dist/esm/index.js.map'), join(to, 'index.js.map'));
       copyFileSync(join(from, 'LICENSE'), join(to, 'LICENSE.txt'));
+      // Its package names these and does not have them.
+      for (const name of ['LGPL-3.txt', 'GPL-3.txt']) copyFileSync(join('licenses', name), join(to, name));
     },
   };
 }

@@ -24,6 +24,6 @@ export interface Outcome {
 export const reasonOf = (event: CloseEvent): [string, boolean] => [event.reason, event.code === 1008];
 
 /** Milliseconds between two typed keys: guests lose some that come at once. */
-export const BETWEEN_KEYS = 12;
+export const BETWEEN_KEYS = 20;
 
 export const pause = (milliseconds: number): Promise<void> => new Promise((done) => setTimeout(done, milliseconds));

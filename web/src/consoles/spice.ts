@@ -62,8 +62,14 @@ export async function openSpice(place: HTMLElement, url: string, _viewOnly: bool
     outcome.closed(...reasonOf(event));
   });
 
+  const held = new Set<string>();
+  const holds = (name: string): boolean => held.has(`${name}Left`) || held.has(`${name}Right`);
   const key = (kind: 'keydown' | 'keyup', code: string): void => {
-    canvas()?.dispatchEvent(new KeyboardEvent(kind, { code, bubbles: true, cancelable: true }));
+    if (kind === 'keydown') held.add(code);
+    else held.delete(code);
+    // The client lets go of modifiers that an event does not speak of.
+    const modifiers = { shiftKey: holds('Shift'), ctrlKey: holds('Control'), altKey: holds('Alt'), metaKey: holds('Meta') };
+    canvas()?.dispatchEvent(new KeyboardEvent(kind, { code, ...modifiers, bubbles: true, cancelable: true }));
   };
   const screen: Screen = {
     press(codes) {

@@ -199,6 +199,9 @@ function UserMenu() {
         <DropdownGroup label={name}>
           <DropdownList>
             <DropdownItem onClick={() => setChanging(true)}>{text.user.password}</DropdownItem>
+            <DropdownItem to="/ui/licenses.md" target="_blank">
+              {text.user.licences}
+            </DropdownItem>
             <DropdownItem onClick={() => void connection.logout()}>{text.user.logout}</DropdownItem>
           </DropdownList>
         </DropdownGroup>

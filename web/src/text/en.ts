@@ -21,7 +21,7 @@ export const en = {
     live: 'Live',
   },
   theme: { label: 'Colours', system: 'As the system', light: 'Light', dark: 'Dark' },
-  user: { menu: (name: string) => `Account of ${name}`, logout: 'Log out', password: 'Change password' },
+  user: { menu: (name: string) => `Account of ${name}`, logout: 'Log out', licences: 'Licences', password: 'Change password' },
   login: {
     title: 'Log in',
     subtitle: 'Virtual machines on this host',
@@ -213,6 +213,7 @@ export const en = {
     resize: 'Fit guest',
     full: 'Full screen',
     popOut: 'Own window',
+    moved: 'The display is shown in a window of its own',
     which: 'Display',
     media: 'Media',
     frame: (name: string) => `Screen of ${name}`,

@@ -88,7 +88,9 @@ function Live({ vm, device, isWindow, chooser }: { vm: Vm; device: number; isWin
         frame.current?.send({ do: 'open-screen', kind: type, url: socketUrl(path), viewOnly: view_only });
       } catch (error) {
         const isBusy = error instanceof CallFailed && error.errno === EBUSY;
-        setState({ is: 'closed', reason: explain(error), isBusy });
+        // What follows is for callers of the API.
+        const [reason = ''] = isBusy ? explain(error).split(';') : [explain(error)];
+        setState({ is: 'closed', reason, isBusy });
       }
     },
     [vm.id, device],
@@ -124,6 +126,12 @@ function Live({ vm, device, isWindow, chooser }: { vm: Vm; device: number; isWin
       notify('danger', text.display.paste, explain(error));
     }
   };
+  const moveOut = (): void => {
+    // A display has one viewer; the new window is to be it.
+    frame.current?.send({ do: 'close' });
+    setState({ is: 'closed', reason: text.display.moved, isBusy: true });
+    popOut(vm, device);
+  };
   const isConnected = state.is === 'connected';
   const mayType = isConnected && !state.viewOnly;
   return (
@@ -155,7 +163,7 @@ function Live({ vm, device, isWindow, chooser }: { vm: Vm; device: number; isWin
           {text.display.full}
         </Button>
         {!isWindow && (
-          <Button variant="secondary" onClick={() => popOut(vm, device)} className="vs-hide-phone">
+          <Button variant="secondary" onClick={moveOut} className="vs-hide-phone">
             {text.display.popOut}
           </Button>
         )}
