@@ -8,10 +8,12 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from vmstead.adapters import readiness
 from vmstead.adapters.console_files import ConsoleFiles
 from vmstead.adapters.dir_pools import DirPools
 from vmstead.adapters.dir_volumes import DirVolumes
@@ -33,6 +35,7 @@ from vmstead.kernel.meter import Meter
 from vmstead.kernel.readings import Readings
 from vmstead.kernel.states import States
 from vmstead.kernel.tasks import Tasks
+from vmstead.kernel.viewers import Viewers
 from vmstead.ports.engine import DomainState, Engine
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
@@ -64,6 +67,7 @@ from vmstead.system import (
     transfer,
 )
 from vmstead.system import info as system_info
+from vmstead.system import readiness as host_readiness
 from vmstead.vm import (
     choices,
     clone,
@@ -130,6 +134,7 @@ NAMESPACES: list[Namespace] = [
     host_power.system,
     alert.alert,
     reporting.reporting,
+    host_readiness.system,
 ]
 
 #: Collections with arguments, which are told of while somebody has subscribed.
@@ -272,6 +277,8 @@ def build(
         promised_memory=Ledger(),
         consoles=consoles,
         console_logs=console_logs,
+        viewers=Viewers(),
+        examine=partial(readiness.examine, config, host),
         tokens=Tokens(clock),
         tasks=tasks,
         meter=meter,

@@ -18,12 +18,14 @@ from vmstead.kernel.pipes import Pipe
 from vmstead.kernel.readings import Reading
 from vmstead.kernel.states import States
 from vmstead.kernel.tasks import Tasks
+from vmstead.kernel.viewers import Viewers
 from vmstead.ports.console_logs import ConsoleLogs
 from vmstead.ports.engine import Engine
 from vmstead.ports.files import Files
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
 from vmstead.ports.pools import Pools
+from vmstead.ports.readiness import Examine
 from vmstead.ports.volumes import Volumes
 from vmstead.rpc.caller import Caller
 from vmstead.rpc.registry import Method
@@ -61,6 +63,8 @@ class Services:
     promised_memory: Ledger
     consoles: Consoles
     console_logs: ConsoleLogs
+    viewers: Viewers
+    examine: Examine
     tokens: Tokens
     tasks: Tasks
     meter: Meter[Reading]

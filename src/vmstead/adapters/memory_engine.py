@@ -6,6 +6,7 @@ would, with process ids that belong to nobody.
 
 import asyncio
 import itertools
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +14,13 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from vmstead.adapters.memory_usage import Running, usage_of
 from vmstead.kernel.clock import Clock
+from vmstead.kernel.png import png
 from vmstead.ports.counters import GuestCounters
 from vmstead.ports.engine import (
     INACTIVE,
     Capabilities,
     ConsoleStream,
+    DisplayProtocol,
     Domain,
     DomainState,
     EngineError,
@@ -50,6 +53,11 @@ class _Entry:
     state: DomainState = INACTIVE
     console: "MemoryConsole | None" = None
     running: Running = field(default_factory=Running)
+    displays: list[socket.socket] = field(default_factory=list)
+
+    def close_displays(self) -> None:
+        while self.displays:
+            self.displays.pop().close()
 
 
 @dataclass
@@ -59,6 +67,7 @@ class MemoryEngine:
     Attributes:
         script: behaviour of the guests that have none of their own in ``scripts``, which is keyed by uuid.
         refused: what is wrong with documents, by uuid.
+        displays: the guests' ends of displays that were opened, for tests to speak at.
         calls: the actions that were asked for, for tests to look at: ``("start", uuid)``.
     """
 
@@ -67,6 +76,7 @@ class MemoryEngine:
     scripts: dict[str, Script] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    displays: "asyncio.Queue[socket.socket]" = field(default_factory=asyncio.Queue)
     _domains: dict[str, _Entry] = field(default_factory=dict)
     _listener: EngineListener | None = None
     _pids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(4_000_000))
@@ -82,6 +92,8 @@ class MemoryEngine:
 
     async def close(self) -> None:
         self._info = None
+        for entry in self._domains.values():
+            entry.close_displays()
 
     # --- for tests: what happens without being asked for --------------------------------------------
 
@@ -236,6 +248,24 @@ class MemoryEngine:
             if entry.state.active
         }
 
+    async def open_display(self, uuid: str, protocol: DisplayProtocol) -> socket.socket:
+        entry = self._find(uuid, "display", active=True)
+        graphics = _parsed(entry.domain).iterfind("devices/graphics")
+        if protocol not in {element.get("type") for element in graphics}:
+            text = f"the guest was started without a {protocol} display"
+            raise EngineError(EngineErrorKind.FAILED, text)
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(False)
+        entry.displays.append(theirs)
+        self.displays.put_nowait(theirs)
+        return ours
+
+    async def screenshot(self, uuid: str) -> bytes:
+        self._find(uuid, "screenshot", active=True)
+        width, height = 64, 48
+        return png(width, height, bytes(3 * width * height))  # nobody has drawn anything
+
     async def console(self, uuid: str) -> ConsoleStream:
         entry = self._find(uuid, "console", active=True)
         if entry.console is None or entry.console.closed:
@@ -267,6 +297,7 @@ class MemoryEngine:
             return
         if entry.console is not None:
             entry.console.end()
+        entry.close_displays()
         self._set(uuid, PowerState.SHUTOFF, active=False)
 
     def _set(self, uuid: str, power: PowerState, *, active: bool, pid: int | None = None) -> None:

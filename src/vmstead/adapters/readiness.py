@@ -4,8 +4,6 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 from vmstead.adapters import accelerator
@@ -15,27 +13,10 @@ from vmstead.adapters.private_libvirtd import GUEST_USER
 from vmstead.config import Config
 from vmstead.kernel.run import CommandError, run
 from vmstead.ports.host import Host
+from vmstead.ports.readiness import Finding, Verdict
 
 QEMU = "qemu-system-x86_64"
 _GiB = 1024**3
-
-
-class Verdict(Enum):
-    """GOOD; POOR: works, with a limit worth knowing; MISSING: no VM can run."""
-
-    GOOD = "ok"
-    POOR = "note"
-    MISSING = "MISSING"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One prerequisite. ``mend`` is a command, or a sentence where none does it; None when nothing need be done."""
-
-    name: str
-    verdict: Verdict
-    text: str
-    mend: str | None = None
 
 
 async def examine(

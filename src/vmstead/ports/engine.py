@@ -5,12 +5,16 @@ the engine runs on this machine.
 """
 
 import enum
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from vmstead.ports.counters import GuestCounters
+
+#: What a display speaks.
+DisplayProtocol: TypeAlias = Literal["spice", "vnc"]
 
 
 class PowerState(enum.StrEnum):
@@ -225,6 +229,16 @@ class Engine(Protocol):
 
         A guest that cannot answer now is left out, and so is one of which the engine tells nothing.
         """
+
+    async def open_display(self, uuid: str, protocol: DisplayProtocol) -> socket.socket:
+        """A new connection to a display of an active domain, as that of a viewer whose password was right.
+
+        The socket does not block, and belongs to the caller. FAILED where the guest has no such display, or the
+        engine has no way to it.
+        """
+
+    async def screenshot(self, uuid: str) -> bytes:
+        """What an active domain's first screen shows, as a PNG image. FAILED where it has no screen."""
 
     async def console(self, uuid: str) -> ConsoleStream:
         """Open the first serial console of an active domain, taking it from a dead holder."""

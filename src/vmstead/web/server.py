@@ -18,6 +18,8 @@ from vmstead.rpc.caller import Origin
 from vmstead.system.accounts import by_unix_peer
 from vmstead.web.application import Application
 from vmstead.web.console import serve_console
+from vmstead.web.display import serve_display
+from vmstead.web.page import Page
 from vmstead.web.peer import origin_of
 from vmstead.web.session import WebSession
 from vmstead.web.transfer import serve_download, serve_upload
@@ -51,6 +53,8 @@ class WebServer:
         app.router.add_post("/_upload/", self._upload)
         app.router.add_get("/_shell", self._shell)
         app.router.add_get("/websocket/shell", self._shell)
+        app.router.add_get(r"/vm/display/{device:\d+}/", self._display)
+        Page().add_routes(app.router)
         # Signals are the business of who runs the server, and one log line a request is nobody's.
         self._runner = web.AppRunner(
             app, handle_signals=False, access_log=None, keepalive_timeout=_KEEPALIVE, shutdown_timeout=5
@@ -112,6 +116,9 @@ class WebServer:
             await serve_console(self._application, ws, origin, lambda: _abort(request))
 
         return await self._upgrade(request, serve)
+
+    async def _display(self, request: web.Request) -> web.StreamResponse:
+        return await serve_display(self._application, request)
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         return await serve_download(self._application, request)

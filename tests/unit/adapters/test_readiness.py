@@ -9,8 +9,9 @@ import pytest
 
 from vmstead.adapters.engine_choice import Surroundings
 from vmstead.adapters.fake_host import FakeHost
-from vmstead.adapters.readiness import Finding, Verdict, examine
+from vmstead.adapters.readiness import examine
 from vmstead.config import Config
+from vmstead.ports.readiness import Finding, Verdict
 
 GOOD, POOR, MISSING = Verdict.GOOD, Verdict.POOR, Verdict.MISSING
 GiB = 2**30

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from vmstead.adapters.libvirt_engine.definitions import (
     look_up,
     undefine_inactive,
 )
+from vmstead.adapters.libvirt_engine.displays import open_display, take_picture
 from vmstead.adapters.libvirt_engine.processes import find_pid
 from vmstead.adapters.libvirt_engine.target import Provider, Target
 from vmstead.adapters.libvirt_engine.tpm import copy_state, remove_state
@@ -31,6 +33,7 @@ from vmstead.ports.engine import (
     INACTIVE,
     Capabilities,
     ConsoleStream,
+    DisplayProtocol,
     Domain,
     DomainState,
     EngineError,
@@ -368,6 +371,12 @@ class LibvirtEngine:
 
     async def usage(self) -> dict[str, GuestCounters]:
         return await call(read_usage, self._connected())
+
+    async def open_display(self, uuid: str, protocol: DisplayProtocol) -> socket.socket:
+        return await self._on_domain(uuid, lambda domain: open_display(domain, protocol))
+
+    async def screenshot(self, uuid: str) -> bytes:
+        return await self._on_domain(uuid, take_picture)
 
     async def console(self, uuid: str) -> ConsoleStream:
         self._connected()
