@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from vmstead import editions
 from vmstead.adapters import readiness
 from vmstead.adapters.console_files import ConsoleFiles
 from vmstead.adapters.dir_pools import DirPools
@@ -202,7 +203,11 @@ async def running(
             clock,
             images or QemuImg(),
         )
-        application = Application(services, os.geteuid(), RateLimit(clock, config.login_rate))
+        application = Application(
+            *(services, os.geteuid(), RateLimit(clock, config.login_rate)),
+            editions=(editions.CURRENT, *editions.NUMBERED),
+            legacy=editions.LEGACY,
+        )
         web = WebServer(application)
         # The engine connects while clients are already being answered; what needs it waits for it.
         stack.push_async_callback(engine.close)

@@ -151,6 +151,7 @@ TESTED_ELSEWHERE = {
     "web/server.py": "tests/api/test_wire.py",
     "web/session.py": "tests/api/test_wire.py",
     "rpc/dispatch.py": "tests/api/test_wire.py",
+    "editions.py": "tests/api/test_versions.py",
     "rpc/session.py": "tests/api/test_jobs.py",
     "ports/counters.py": "tests/unit/kernel/test_figures.py",
     "ports/engine.py": "tests/contract",

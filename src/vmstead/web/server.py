@@ -6,7 +6,7 @@ import socket
 import ssl
 import stat
 from collections.abc import Awaitable, Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import msgspec
@@ -15,8 +15,10 @@ from aiohttp import web
 from vmstead import __version__
 from vmstead.config import Address
 from vmstead.rpc.caller import Origin
+from vmstead.rpc.codec import Codec, JsonRpc
+from vmstead.rpc.legacy import Legacy
 from vmstead.system.accounts import by_unix_peer
-from vmstead.web.application import Application
+from vmstead.web.application import Api, Application
 from vmstead.web.console import serve_console
 from vmstead.web.display import serve_display
 from vmstead.web.page import Page
@@ -43,8 +45,15 @@ class WebServer:
     async def open(self) -> None:
         """Prepare the routes."""
         # What is uploaded is passed on as it comes; nothing else that is posted may be large.
-        app = web.Application(client_max_size=_BODY_LIMIT)
-        app.router.add_get("/api/current", self._api)
+        # Doubled slashes are one, and a missing one at the end is added where that leads somewhere.
+        tidy = web.normalize_path_middleware(redirect_class=web.HTTPPermanentRedirect)
+        app = web.Application(client_max_size=_BODY_LIMIT, middlewares=[tidy])
+        for api in self._application.apis.values():
+            app.router.add_get(f"/api/{api.edition.name}", partial(self._api, api, _json_rpc))
+        legacy = self._application.apis[self._application.legacy.name]
+        app.router.add_get("/websocket", partial(self._api, legacy, Legacy))
+        app.router.add_get("/api/versions", self._versions)
+        app.router.add_get("/api/boot_id", self._boot_id)
         app.router.add_get("/api/docs", self._docs)
         app.router.add_get("/api/docs/openrpc.json", self._openrpc)
         app.router.add_get("/healthz", self._healthz)
@@ -96,9 +105,11 @@ class WebServer:
 
     # --- routes -----------------------------------------------------------------------------------
 
-    async def _api(self, request: web.Request) -> web.StreamResponse:
+    async def _api(
+        self, api: Api, speaks: Callable[[str], Codec], request: web.Request
+    ) -> web.StreamResponse:
         async def serve(ws: web.WebSocketResponse, origin: Origin) -> None:
-            session = WebSession(self._application, ws, origin)
+            session = WebSession(self._application, ws, origin, api, speaks)
             if origin.is_unix:
                 caller = by_unix_peer(self._application.services, origin, self._application.server_uid)
                 if caller is not None:
@@ -144,7 +155,7 @@ class WebServer:
 
     async def _openrpc(self, _: web.Request) -> web.Response:
         """The API reference for programs."""
-        return web.Response(body=msgspec.json.encode(self._description), content_type="application/json")
+        return _json(self._description)
 
     @cached_property
     def _description(self) -> dict[str, object]:
@@ -154,6 +165,16 @@ class WebServer:
         services = self._application.services
         events = collections(services.methods, services.event_roles, services.sources)
         return describe(services.methods, __version__, events)
+
+    async def _versions(self, _: web.Request) -> web.Response:
+        """The versions of the API; the last is what ``/api/current`` is made of."""
+        return _json(
+            [api.edition.name for api in self._application.apis.values() if api.edition.is_announced]
+        )
+
+    async def _boot_id(self, _: web.Request) -> web.Response:
+        """A text that is another one after each start of the host."""
+        return _json(await self._application.services.host.boot_id())
 
     async def _healthz(self, _: web.Request) -> web.Response:
         """For scripts: 200 when calls are answered and guests can be handled."""
@@ -170,6 +191,14 @@ def _abort(request: web.Request) -> None:
     """Drop a connection without a word."""
     if request.transport is not None:
         request.transport.abort()
+
+
+def _json_rpc(_: str) -> Codec:
+    return JsonRpc()
+
+
+def _json(value: object) -> web.Response:
+    return web.Response(body=msgspec.json.encode(value), content_type="application/json")
 
 
 def _remove_stale(path: Path) -> None:
