@@ -1,5 +1,6 @@
 """The server put together: settings in, a running server out. The only place that knows every part."""
 
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -23,6 +24,7 @@ from vmstead.adapters.linux_host import LinuxHost
 from vmstead.adapters.places import Places
 from vmstead.adapters.pool_files import PoolFiles
 from vmstead.adapters.qemu_img import QemuImg
+from vmstead.adapters.server_tls import ServerTls, TlsError
 from vmstead.config import Config
 from vmstead.ctx import Services
 from vmstead.kernel.bus import Bus
@@ -154,6 +156,8 @@ EVENT_ROLES: dict[str, str | None] = {
 _JOB_LOGS = "jobs"
 #: Seconds that calls under way get to end when the server stops.
 _PATIENCE = 5.0
+#: Hosts to listen on that are no names of this machine.
+_ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not listened on
 
 
 class StartupError(Exception):
@@ -226,7 +230,7 @@ async def running(
         stack.callback(watch.stop)
         watch.start()
         await web.open()
-        yield Server(services, await _listen(web, config))
+        yield Server(services, await _listen(web, config, services, stack))
 
 
 def build(
@@ -341,13 +345,13 @@ def _link_default_pool(state: Path) -> None:
             name.symlink_to(target)
 
 
-async def _listen(web: WebServer, config: Config) -> list[str]:
+async def _listen(web: WebServer, config: Config, services: Services, stack: AsyncExitStack) -> list[str]:
     addresses = []
     try:
         await web.listen_unix(config.socket)
         addresses.append(f"ws+unix://{config.socket}")
         if config.listen is not None:
-            tls = _tls(config)
+            tls = await _tls(config, services, stack)
             bound = await web.listen_tcp(config.listen, tls)
             addresses.append(f"{'wss' if tls else 'ws'}://{bound}/api/current")
     except OSError as error:
@@ -356,12 +360,26 @@ async def _listen(web: WebServer, config: Config) -> list[str]:
     return addresses
 
 
-def _tls(config: Config) -> ssl.SSLContext | None:
-    if config.tls_cert is None:
+async def _tls(config: Config, services: Services, stack: AsyncExitStack) -> ssl.SSLContext | None:
+    """What TCP connections are encrypted with; None where they are not."""
+    if config.plain_http and (config.tls or config.tls_cert is not None):
+        raise StartupError("plain_http is set, and so is tls or tls_cert: leave out one or the other")
+    if config.certificate is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+
+    async def names() -> list[str]:
+        from vmstead.adapters.own_certificate import names_of_this_machine
+
+        hosts = [config.listen.host] if config.listen is not None else []
+        known = await asyncio.to_thread(names_of_this_machine)
+        return [*known, *await services.host.addresses(), *(host for host in hosts if host not in _ANYWHERE)]
+
+    its_own = config.tls_cert is None
+    tls = ServerTls(config.certificate, config.tls_key, names=names if its_own else None)
     try:
-        context.load_cert_chain(config.tls_cert, config.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise StartupError(f"the certificate {config.tls_cert} cannot be used: {error}") from error
-    return context
+        await tls.refresh(services.clock.now())
+    except TlsError as error:
+        raise StartupError(str(error)) from error
+    tls.keep_fresh(services.clock, services.tasks)
+    stack.callback(tls.close)
+    return tls.context

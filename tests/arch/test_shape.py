@@ -150,6 +150,8 @@ TESTED_ELSEWHERE = {
     "web/peer.py": "tests/api/test_auth.py",
     "web/server.py": "tests/api/test_wire.py",
     "web/session.py": "tests/api/test_wire.py",
+    "web/same_site.py": "tests/api/test_same_site.py",
+    "web/tls_listener.py": "tests/api/test_tls.py",
     "rpc/dispatch.py": "tests/api/test_wire.py",
     "editions.py": "tests/api/test_versions.py",
     "rpc/session.py": "tests/api/test_jobs.py",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from pathlib import Path
@@ -127,6 +128,8 @@ async def test_two_servers_do_not_share_a_socket(tmp_path: Path) -> None:
         (["--config", "/nonexistent.toml"], "/nonexistent.toml: there is no such file"),
         (["--state", "/proc/nowhere"], "the state folder /proc/nowhere cannot be used"),
         (["--tls-cert", "/nonexistent.pem"], "the certificate /nonexistent.pem cannot be used"),
+        (["--plain-http", "--tls"], "plain_http is set, and so is tls or tls_cert: leave out one"),
+        (["--origins", "vm.example"], "origins such as https://vm.example.org are expected"),
     ],
 )
 async def test_a_server_that_cannot_start_says_why_in_one_line(
@@ -152,6 +155,28 @@ async def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> No
     result = await vmstead("serve", "--state", str(state), "--socket", f"{state}.sock", "--engine", "memory")
     assert result.status == 1
     assert "was written by a later version of Vmstead" in result.stderr
+
+
+@pytest.mark.parametrize(("options", "scheme"), [([], "wss"), (["--plain-http"], "ws")])
+async def test_where_others_can_listen_in_it_encrypts_unless_told_not_to(
+    tmp_path: Path, options: list[str], scheme: str
+) -> None:
+    state = tmp_path / "state"
+    where = ["--state", str(state), "--socket", f"{state}.sock", "--engine", "memory"]
+    serve = [sys.executable, "-m", "vmstead.cli.main", "serve", *where, "--listen", "0.0.0.0:6080", *options]
+    # In a network of its own, where nobody else is.
+    async with program("unshare", "--net", *serve) as server:
+        assert f"  {scheme}://0.0.0.0:6080/api/current" in await server.line("is ready")
+        assert await call(state, "core.ping") == "pong"
+    assert (state / "certificate.pem").exists() is (scheme == "wss")
+
+
+async def test_it_takes_as_many_descriptors_as_it_may(tmp_path: Path) -> None:
+    limit = "import resource, os, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2000)); "
+    start = f"{limit} os.execv(sys.argv[1], sys.argv[1:])"
+    async with serving(tmp_path / "state", within=(sys.executable, "-c", start)) as server:
+        limits = Path(f"/proc/{server.process.pid}/limits").read_text()
+        assert re.search(r"Max open files +2000 +2000 ", limits)
 
 
 async def test_logs_are_json_for_machines(tmp_path: Path) -> None:

@@ -44,6 +44,9 @@ async def examine(
     yield await _memory(host)
     for finding in await _state(config, host, None if pretends else guest_user):
         yield finding
+    if config.plain_http and config.listen is not None and not config.listen.is_loopback:
+        text = f"connections to {config.listen} are not encrypted: passwords can be read on the way"
+        yield Finding("encryption", Verdict.POOR, text, "leave out plain_http, unless a proxy encrypts")
     yield _server(config)
 
 

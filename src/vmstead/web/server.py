@@ -1,10 +1,7 @@
 """The routes, and the sockets they are served on."""
 
 import asyncio
-import os
-import socket
 import ssl
-import stat
 from collections.abc import Awaitable, Callable
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,8 +20,11 @@ from vmstead.web.console import serve_console
 from vmstead.web.display import serve_display
 from vmstead.web.page import Page
 from vmstead.web.peer import origin_of
+from vmstead.web.same_site import same_site
 from vmstead.web.session import WebSession
+from vmstead.web.tls_listener import TlsListener
 from vmstead.web.transfer import serve_download, serve_upload
+from vmstead.web.unix_socket import link_other_name, remove_stale
 
 #: Bytes of a message beyond which the connection is closed before the message is complete. What the API takes
 #: is less; the difference lets a too long message be answered with a reason.
@@ -32,6 +32,8 @@ _MESSAGE_LIMIT = 4 * 1024 * 1024
 _BODY_LIMIT = 1024 * 1024
 #: Seconds that a client has for the request line and headers, and an idle HTTP connection stays open.
 _KEEPALIVE = 75.0
+#: Connections that may wait to be accepted: as many as may come at once when a server comes back.
+_BACKLOG = 4096
 
 
 class WebServer:
@@ -41,13 +43,15 @@ class WebServer:
         self._application = application
         self._runner: web.AppRunner | None = None
         self._unix: list[Path] = []
+        self._listeners: list[TlsListener] = []
 
     async def open(self) -> None:
         """Prepare the routes."""
         # What is uploaded is passed on as it comes; nothing else that is posted may be large.
         # Doubled slashes are one, and a missing one at the end is added where that leads somewhere.
         tidy = web.normalize_path_middleware(redirect_class=web.HTTPPermanentRedirect)
-        app = web.Application(client_max_size=_BODY_LIMIT, middlewares=[tidy])
+        strangers = same_site(self._application.services.config.origins)
+        app = web.Application(client_max_size=_BODY_LIMIT, middlewares=[strangers, tidy])
         for api in self._application.apis.values():
             app.router.add_get(f"/api/{api.edition.name}", partial(self._api, api, _json_rpc))
         legacy = self._application.apis[self._application.legacy.name]
@@ -78,23 +82,32 @@ class WebServer:
         """
         assert self._runner is not None
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _remove_stale(path)
-        await web.UnixSite(self._runner, str(path)).start()
+        remove_stale(path)
+        await web.UnixSite(self._runner, str(path), backlog=_BACKLOG).start()
         self._unix.append(path)
         await asyncio.to_thread(path.chmod, mode)
+        link_other_name(path)
 
     async def listen_tcp(self, address: Address, tls: ssl.SSLContext | None = None) -> Address:
         """Accept connections on a TCP port; port 0 takes a free one. Returns the address with the port."""
         assert self._runner is not None
-        site = web.TCPSite(self._runner, address.host, address.port, ssl_context=tls)
-        await site.start()
-        port: int = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr] # noqa: SLF001
+        if tls is None:
+            site = web.TCPSite(self._runner, address.host, address.port, backlog=_BACKLOG)
+            await site.start()
+            return Address(address.host, site.port)
+        server = self._runner.server
+        assert server is not None
+        listener = TlsListener(server, tls, self._application.services.clock, _BACKLOG)
+        port = await listener.open(address)
+        self._listeners.append(listener)
         return Address(address.host, port)
 
     async def close(self) -> None:
         """Stop accepting, and end every connection."""
         reason = "the server is stopping"
         self._application.services.consoles.send_away(reason)
+        for listener in self._listeners:
+            await listener.close()
         for session in tuple(self._application.sessions):
             await session.close(1001, reason)
         for path in self._unix:
@@ -199,20 +212,3 @@ def _json_rpc(_: str) -> Codec:
 
 def _json(value: object) -> web.Response:
     return web.Response(body=msgspec.json.encode(value), content_type="application/json")
-
-
-def _remove_stale(path: Path) -> None:
-    """Remove the socket of a server that is gone. Raises OSError when one is still there."""
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(found.st_mode):
-        raise FileExistsError(17, "something that is no socket is in the way", str(path))
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            os.unlink(path)
-            return
-    raise OSError(98, "another server is listening there already", str(path))
