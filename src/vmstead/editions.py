@@ -12,7 +12,13 @@ from vmstead.rpc.registry import Function
 from vmstead.vm.model import VmCreate
 
 #: Methods and collections that no TrueNAS of these versions has.
-EXTENSIONS: frozenset[str] = frozenset()
+EXTENSIONS = frozenset(
+    {
+        "vm.get_guest_network_interfaces",
+        "vm.reset",
+        "vmstead.version",
+    }
+)
 
 #: What came with 26.0, and is not in the answers of the versions before.
 _SINCE_26 = {
