@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import midclt, program, serving, vmstead
+from tests.processes import command, midclt, program, serving, vmstead
 
 
 async def call(state: Path, *arguments: str) -> object:
@@ -169,6 +169,34 @@ async def test_where_others_can_listen_in_it_encrypts_unless_told_not_to(
         assert f"  {scheme}://0.0.0.0:6080/api/current" in await server.line("is ready")
         assert await call(state, "core.ping") == "pong"
     assert (state / "certificate.pem").exists() is (scheme == "wss")
+
+
+async def test_clients_elsewhere_connect_encrypted_and_compressed(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    where = ["--state", str(state), "--socket", f"{state}.sock", "--engine", "memory"]
+    serve = [sys.executable, "-m", "vmstead.cli.main", "serve", *where, "--listen", "192.0.2.1:6080"]
+    network = 'ip link set lo up && ip address add 192.0.2.1/32 dev lo && exec "$@"'
+    uri = "wss://192.0.2.1:6080/api/current"
+    async with program("unshare", "--net", "sh", "-c", network, "sh", *serve) as server:
+        assert uri in await server.line("is ready")
+        within = ["nsenter", "--target", str(server.process.pid), "--net", sys.executable]
+        asked = [*within, "-m", "vmstead.cli.midclt", "-u", uri]
+        assert (await command(*asked, "ping")).stderr.startswith("SSL certificate verification failed.")
+        assert (await command(*asked, "--insecure", "ping")).stdout == "pong\n"
+        result = await command(*within, "-c", COMPRESSED, uri, str(state / "certificate.pem"))
+        assert result.stdout == "15 pong\n", result
+
+
+#: Connects with the server's certificate as the one that is trusted, and tells what was negotiated.
+COMPRESSED = """
+import aiohttp, asyncio, ssl, sys
+async def main(uri, certificate):
+    trusting = ssl.create_default_context(cafile=certificate)
+    async with aiohttp.ClientSession() as http, http.ws_connect(uri, ssl=trusting, compress=15) as socket:
+        await socket.send_json({"jsonrpc": "2.0", "id": 1, "method": "core.ping"})
+        print(socket.compress, (await socket.receive_json())["result"])
+asyncio.run(main(*sys.argv[1:]))
+"""
 
 
 async def test_it_takes_as_many_descriptors_as_it_may(tmp_path: Path) -> None:
