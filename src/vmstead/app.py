@@ -372,7 +372,8 @@ async def _tls(config: Config, services: Services, stack: AsyncExitStack) -> ssl
 
         hosts = [config.listen.host] if config.listen is not None else []
         known = await asyncio.to_thread(names_of_this_machine)
-        return [*known, *await services.host.addresses(), *(host for host in hosts if host not in _ANYWHERE)]
+        all_known = [*known, *await services.host.addresses(), *hosts]
+        return [name for name in dict.fromkeys(all_known) if name not in _ANYWHERE]
 
     its_own = config.tls_cert is None
     tls = ServerTls(config.certificate, config.tls_key, names=names if its_own else None)
