@@ -4,55 +4,12 @@ Each is run in an environment of its own that ``bin/setup --dev`` makes in ``.ve
 Python 3.13 and are left out where there is none.
 """
 
-import json
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.arch.source import ROOT
-from tests.processes import command, program, vmstead
-
-ENVIRONMENTS = ROOT / ".venv-clients"
-INSTALLED = {path.parent.name for path in ENVIRONMENTS.glob("*/.wanted")}
-PASSWORD = "open sesame"
-
-
-@dataclass
-class Served:
-    """A running server, and who may come in."""
-
-    where: dict[str, Any]
-    state: Path
-
-    async def ask(self, client: str) -> dict[str, Any]:
-        """What a client's program has seen. It is told by way of its input: nobody else may read a password."""
-        python = ENVIRONMENTS / client / "bin/python"
-        script = Path(__file__).parent / "programs" / f"with_{client.replace('-', '_')}.py"
-        result = await command(str(python), str(script), stdin=json.dumps(self.where))
-        assert result.status == 0, result.stderr
-        seen: dict[str, Any] = json.loads(result.stdout)
-        return seen
-
-
-@asynccontextmanager
-async def served(tmp_path: Path, *options: str) -> AsyncIterator[Served]:
-    """A server with an account, which listens on a unix socket and on loopback."""
-    state = tmp_path / "state"
-    where = ["--state", str(state), "--socket", f"{state}.sock", "--listen", "127.0.0.1:0"]
-    serve = [sys.executable, "-m", "vmstead.cli.main", "serve", *where, "--engine", "memory"]
-    async with program(*serve, *options) as server:
-        uri = (await server.line("is ready")).split()[-1]
-        folder = ["--state", str(state)]
-        await vmstead("user", "add", "alice", "--password-stdin", *folder, stdin=f"{PASSWORD}\n")
-        key = (await vmstead("api-key", "create", "laptop", *folder)).stdout.strip()
-        verify = str(state / "certificate.pem") if uri.startswith("wss") else True
-        who = {"username": "alice", "password": PASSWORD, "api_key": key}
-        yield Served({"uri": uri, "socket": f"{state}.sock", "verify": verify, **who}, state)
+from tests.clients.served import ENVIRONMENTS, INSTALLED, served
+from tests.processes import command
 
 
 def test_the_clients_are_there() -> None:
@@ -65,7 +22,7 @@ MISSING = "[ENOENT] None: VM 99 does not exist"
 
 @BOTH
 async def test_pytruenas(tmp_path: Path, options: list[str]) -> None:
-    async with served(tmp_path, *options) as server:
+    async with served(tmp_path / "state", *options) as server:
         seen = await server.ask("pytruenas")
     assert seen["ways"] == {
         "unix": "root",
@@ -99,7 +56,7 @@ async def test_pytruenas(tmp_path: Path, options: list[str]) -> None:
 
 @BOTH
 async def test_the_command_of_pytruenas(tmp_path: Path, options: list[str]) -> None:
-    async with served(tmp_path, *options) as server:
+    async with served(tmp_path / "state", *options) as server:
         uri = f"ws+unix://{server.where['socket']}"
         program = str(ENVIRONMENTS / "pytruenas/bin/pytruenas")
         made = await command(program, "call", "vm.create", "-p", '{"name": "a", "memory": 64}', uri)
@@ -117,7 +74,7 @@ async def test_the_command_of_pytruenas(tmp_path: Path, options: list[str]) -> N
 @BOTH
 async def test_aiotruenas_client(tmp_path: Path, options: list[str]) -> None:
     """The older protocol."""
-    async with served(tmp_path, *options) as server:
+    async with served(tmp_path / "state", *options) as server:
         seen = await server.ask("aiotruenas-client")
     assert seen == {
         "ways": {"password": "25.10.5", "key": "25.10.5", "wrong password": "Unable to authenticate."},
@@ -136,7 +93,7 @@ if "aiotruenas" in INSTALLED:
 
     @BOTH
     async def test_aiotruenas(tmp_path: Path, options: list[str]) -> None:
-        async with served(tmp_path, *options) as server:
+        async with served(tmp_path / "state", *options) as server:
             seen = await server.ask("aiotruenas")
         assert seen == {
             "wrong key": "TrueNAS rejected the API key",
@@ -157,7 +114,7 @@ if "truenaspy" in INSTALLED:
 
     @BOTH
     async def test_truenaspy(tmp_path: Path, options: list[str]) -> None:
-        async with served(tmp_path, *options) as server:
+        async with served(tmp_path / "state", *options) as server:
             seen = await server.ask("truenaspy")
         failed = seen.pop("failed")
         assert seen == {

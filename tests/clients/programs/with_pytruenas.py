@@ -48,7 +48,7 @@ def ways_in(where: dict[str, Any]) -> dict[str, str]:
 def whole_life(client: Any) -> dict[str, Any]:
     """A machine is made, changed, run and removed, and all of it is followed."""
     with client.api.vm.query.subscribe() as events:
-        vm = client.api.vm._upsert(("name",), name="pytruenas", memory=64, autostart=False)
+        vm = client.api.vm._upsert(("name",), name="pytruenas", memory=64, shutdown_timeout=5)
         again = client.api.vm._upsert(("name",), name="pytruenas", memory=128)
         vm_id = client.api.vm._get(name="pytruenas")["id"]
         disk = {
