@@ -17,7 +17,7 @@ from tests.harness import Api, Host, server, settle
 from tests.property.schemas import Ref, Schemas, VmRef
 from vmstead import __version__
 from vmstead.errors import errname
-from vmstead.reference import describe
+from vmstead.reference import collections, describe
 from vmstead.rpc.protocol import Code
 
 #: How many examples the long run has; see CONTRIBUTING.md.
@@ -65,7 +65,10 @@ class Target:
         self.host = host
         self.watch = watch
         services = host.server.services
-        self.schemas = Schemas(describe(services.methods, __version__))
+        events = collections(services.methods, services.event_roles, services.sources)
+        document = describe(services.methods, __version__, events)
+        self.schemas = Schemas(document)
+        self.events = {event["name"]: event["fields"] for event in document["x-events"]}
         self.calls = 0
         self.jobs = services.jobs._jobs
         #: Ids of what references stand for.
@@ -92,6 +95,11 @@ class Target:
         for job in self.jobs.values():
             self.judge_job(job.row())
         self.jobs.clear()
+        for frame in self.host.api.frames:
+            if "method" in frame:
+                self.judge_event(frame)
+        self.host.api.frames.clear()
+        self.host.api.events.clear()
         if method.startswith(("auth.", "core.s")):
             # It may have changed what the connection is.
             await self.close()
@@ -200,6 +208,21 @@ class Target:
         text = f"{row['error']}{row['exc_info']}"
         assert [word for word in BANNED if word in text] == [], text
 
+    def judge_event(self, frame: dict[str, Any]) -> None:
+        """Whether a notification is one that clients can read, and carries what the reference says."""
+        assert list(frame) == ["jsonrpc", "method", "params"]
+        params = frame["params"]
+        if frame["method"] == "notify_unsubscribed":
+            assert list(params) == ["collection", "error"]
+            return
+        assert frame["method"] == "collection_update"
+        assert params["msg"] in ("added", "changed", "removed")
+        assert set(params) <= {"msg", "collection", "id", "fields", "extra"}
+        assert ("fields" in params) is (params["msg"] != "removed")
+        if "fields" in params:
+            problem = self.schemas.problem(self.events[params["collection"]], params["fields"])
+            assert problem is None, f"event {params['collection']}: {problem}"
+
     # --- keeping it small -------------------------------------------------------------------------
 
     async def tidy(self) -> None:
@@ -223,6 +246,7 @@ async def target(folder: Path) -> AsyncIterator[Target]:
     asyncio.get_running_loop().set_exception_handler(watch.loop)
     async with server(folder, history=0) as host:
         found = Target(host, watch)
+        await host.api.call("core.subscribe", "*")
         try:
             yield found
         finally:

@@ -12,8 +12,8 @@ from vmstead.kernel.undo import undo
 from vmstead.ports.pools import Dataset, DatasetKind
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind, volume_path
 from vmstead.query import Query
-from vmstead.rpc.queries import QueryOptions
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.storage.errors import storage_errors
 from vmstead.storage.properties import DatasetShape, entry, size_of
 from vmstead.store.unfinished import Kind
@@ -46,7 +46,7 @@ async def query(ctx: Ctx, query: Query) -> object:
 @pool_dataset.method(role="DATASET_READ", returns=DatasetShape)
 async def get_instance(ctx: Ctx, id: NonEmpty, options: QueryOptions = {}) -> object:  # noqa: B006
     """One dataset. Options are those of ``pool.dataset.query``. Fails with ENOENT when there is none."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     return chosen.apply([entry(await _find(ctx, id))])
 
 

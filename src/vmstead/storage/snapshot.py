@@ -16,8 +16,8 @@ from vmstead.ports.engine import EngineError
 from vmstead.ports.pools import Snapshot
 from vmstead.ports.volumes import volume_path
 from vmstead.query import Query
-from vmstead.rpc.queries import QueryOptions
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.storage.errors import storage_errors
 from vmstead.storage.properties import PropertyShape, size_of
 from vmstead.store.unfinished import Kind
@@ -86,7 +86,7 @@ async def query(ctx: Ctx, query: Query) -> object:
 @pool_snapshot.method(role="SNAPSHOT_READ", returns=SnapshotShape)
 async def get_instance(ctx: Ctx, id: NonEmpty, options: QueryOptions = {}) -> object:  # noqa: B006
     """One snapshot. Options are those of ``pool.snapshot.query``."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     return chosen.apply([_entry(await _find(ctx, id))])
 
 
