@@ -45,6 +45,7 @@ from vmstead.rpc.registry import Namespace, table
 from vmstead.rpc.sources import Source, Sources
 from vmstead.rpc.tokens import Tokens
 from vmstead.storage import dataset, filesystem, permissions, pool, snapshot
+from vmstead.storage import events as storage_events
 from vmstead.store.accounts import AccountStore
 from vmstead.store.alerts import AlertStore
 from vmstead.store.db import Database, DatabaseError, open_database
@@ -145,6 +146,7 @@ EVENT_ROLES: dict[str, str | None] = {
     **events.ROLES,
     **host_power.ROLES,
     **alert.ROLES,
+    **storage_events.ROLES,
     COLLECTION: None,
     **{each.name: each.role for each in SOURCES},
 }

@@ -114,6 +114,7 @@ TESTED_ELSEWHERE = {
     "ports/files.py": "tests/api/test_filesystem.py",
     "storage/filesystem.py": "tests/api/test_filesystem.py",
     "storage/permissions.py": "tests/api/test_permissions.py",
+    "storage/events.py": "tests/api/test_events.py",
     "storage/errors.py": "tests/api/test_filesystem.py",
     "system/transfer.py": "tests/api/test_transfer.py",
     "system/alert.py": "tests/api/test_alerts.py",
