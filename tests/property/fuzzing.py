@@ -32,6 +32,8 @@ MESSAGES = {
     Code.TOO_MANY_CALLS: "Maximum number of concurrent calls (20) has exceeded",
 }
 DATA = ["error", "errname", "reason", "trace", "extra"]
+#: Keys that by themselves make an object something else, and what is in it then.
+WRAPPERS = {"$date": int, "$time": str, "$set": list, "$ipv4_interface": str, "$ipv6_interface": str}
 #: What only a mistake in the program says.
 BANNED = ("failed unexpectedly", "Traceback", " object at 0x", "pydantic", "msgspec", "NotImplementedError")
 FINAL = {"SUCCESS", "FAILED", "ABORTED"}
@@ -154,6 +156,7 @@ class Target:
     def judge(self, answer: dict[str, Any], id: Any) -> None:
         """Whether a frame is an answer as the protocol has it."""
         assert answer["jsonrpc"] == "2.0"
+        self.judge_wrappers(answer)
         assert (answer["id"], type(answer["id"])) == (id, type(id))
         assert set(answer) in ({"jsonrpc", "id", "result"}, {"jsonrpc", "id", "error"}), answer
         error = answer.get("error")
@@ -166,6 +169,16 @@ class Target:
         assert code is not Code.INTERNAL_ERROR
         if has_data:
             self.judge_data(error["data"], is_validation=code is Code.INVALID_PARAMS)
+
+    def judge_wrappers(self, value: Any) -> None:
+        """Whether every object that clients take for a date, a set and so on is one."""
+        if isinstance(value, list):
+            for each in value:
+                self.judge_wrappers(each)
+        elif isinstance(value, dict):
+            for key, each in value.items():
+                assert len(value) > 1 or key not in WRAPPERS or isinstance(each, WRAPPERS[key]), value
+                self.judge_wrappers(each)
 
     def judge_data(self, data: dict[str, Any], *, is_validation: bool) -> None:
         """Whether an error object is one that clients can read."""
@@ -211,6 +224,7 @@ class Target:
     def judge_event(self, frame: dict[str, Any]) -> None:
         """Whether a notification is one that clients can read, and carries what the reference says."""
         assert list(frame) == ["jsonrpc", "method", "params"]
+        self.judge_wrappers(frame)
         params = frame["params"]
         if frame["method"] == "notify_unsubscribed":
             assert list(params) == ["collection", "error"]
