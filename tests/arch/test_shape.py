@@ -108,6 +108,7 @@ TESTED_ELSEWHERE = {
     "ports/images.py": "tests/api/test_images.py",
     "vm/usage.py": "tests/api/test_images.py",
     "kernel/job.py": "tests/unit/kernel/test_jobs.py",
+    "kernel/measuring.py": "tests/api/test_reporting.py",
     "vm/stats.py": "tests/api/test_reporting.py",
     "adapters/places.py": "tests/contract/test_volumes.py",
     "adapters/pool_files.py": "tests/api/test_filesystem.py",
