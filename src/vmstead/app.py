@@ -30,12 +30,10 @@ from vmstead.ctx import Services
 from vmstead.kernel.bus import Bus
 from vmstead.kernel.clock import Clock, SystemClock
 from vmstead.kernel.consoles import Consoles
-from vmstead.kernel.history import History
 from vmstead.kernel.jobs import COLLECTION, Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
-from vmstead.kernel.meter import Meter
-from vmstead.kernel.readings import Readings
+from vmstead.kernel.measuring import Measuring
 from vmstead.kernel.states import States
 from vmstead.kernel.tasks import Tasks
 from vmstead.kernel.viewers import Viewers
@@ -48,6 +46,7 @@ from vmstead.rpc.registry import Namespace, table
 from vmstead.rpc.sources import Source, Sources
 from vmstead.rpc.tokens import Tokens
 from vmstead.storage import dataset, filesystem, permissions, pool, snapshot
+from vmstead.storage import events as storage_events
 from vmstead.store.accounts import AccountStore
 from vmstead.store.alerts import AlertStore
 from vmstead.store.db import Database, DatabaseError, open_database
@@ -148,6 +147,7 @@ EVENT_ROLES: dict[str, str | None] = {
     **events.ROLES,
     **host_power.ROLES,
     **alert.ROLES,
+    **storage_events.ROLES,
     COLLECTION: None,
     **{each.name: each.role for each in SOURCES},
 }
@@ -219,7 +219,7 @@ async def running(
         stack.push_async_callback(services.consoles.close)
         stack.push_async_callback(services.jobs.close)
         stack.push_async_callback(services.tasks.close, _PATIENCE)
-        stack.callback(services.meter.close)
+        stack.callback(services.measuring.close)
         stack.push_async_callback(web.close)
         if config.stop_guests_on_exit:
             stack.push_async_callback(host_end.stop_guests, services)
@@ -247,24 +247,21 @@ def build(
     console_logs = ConsoleFiles(config.state / CONSOLES)
     consoles = Consoles(engine, console_logs)
     all_pools = DirPools(pools(config), DirVolumes(pools(config), config.roots))
+    memory = MemoryStore(database)
 
     def on_state(uuid: str, old: DomainState, new: DomainState) -> None:
         if new.active and not old.active:
             consoles.watch(uuid)
         events.state_changed(services, uuid, new)
         if new.active is not old.active:
-            services.meter.check()
+            services.measuring.check()
 
     def on_viewed(uuid: str) -> None:
         services.tasks.start(holding.viewed(services, uuid), name=f"a look at {uuid}")
 
-    def on_connected() -> None:
-        # Guests went on while the connection was away; their consoles did not.
-        for uuid in services.states.active():
-            consoles.watch(uuid)
-
-    states = States(clock, on_state, on_connected, on_viewed)
-    meter = Meter(clock, tasks, Readings(clock, states, engine, host, all_pools).take)
+    # Guests went on while the connection was away; their consoles did not.
+    states = States(clock, on_state, lambda: consoles.watch_all(states.active()), on_viewed)
+    measuring = Measuring(clock, tasks, states, engine, host, all_pools, config.history * 60)
     services = Services(
         config=config,
         clock=clock,
@@ -281,8 +278,8 @@ def build(
         vms=VmStore(database, Seal(config.state / "secret.key")),
         accounts=AccountStore(database),
         unfinished=UnfinishedStore(database),
-        memory=MemoryStore(database),
-        alerts=AlertStore(MemoryStore(database)),
+        memory=memory,
+        alerts=AlertStore(memory),
         promised_memory=Ledger(),
         consoles=consoles,
         console_logs=console_logs,
@@ -290,8 +287,7 @@ def build(
         examine=partial(readiness.examine, config, host),
         tokens=Tokens(clock),
         tasks=tasks,
-        meter=meter,
-        history=History(meter, config.history * 60, lambda: bool(states.active())),
+        measuring=measuring,
         sources=Sources(SOURCES, lambda: services),
         methods=table(NAMESPACES),
         event_roles=EVENT_ROLES,

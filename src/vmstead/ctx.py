@@ -9,13 +9,11 @@ from vmstead.errors import NotAuthenticated
 from vmstead.kernel.bus import Bus
 from vmstead.kernel.clock import Clock
 from vmstead.kernel.consoles import Consoles
-from vmstead.kernel.history import History
 from vmstead.kernel.jobs import Job, Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
-from vmstead.kernel.meter import Meter
+from vmstead.kernel.measuring import Measuring
 from vmstead.kernel.pipes import Pipe
-from vmstead.kernel.readings import Reading
 from vmstead.kernel.states import States
 from vmstead.kernel.tasks import Tasks
 from vmstead.kernel.viewers import Viewers
@@ -67,8 +65,7 @@ class Services:
     examine: Examine
     tokens: Tokens
     tasks: Tasks
-    meter: Meter[Reading]
-    history: History
+    measuring: Measuring
     #: Collections that are told of while somebody has subscribed.
     sources: Sources
     #: Everything that can be called, by name.

@@ -1,5 +1,6 @@
 """What a server says that it can do."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from pydantic import TypeAdapter
 
 from tests.harness import Host, server
 from vmstead.app import NAMESPACES
+from vmstead.client import ejson
 from vmstead.rpc.registry import table
 from vmstead.system.catalogue import EventMeta, MethodMeta, ServiceMeta
 from vmstead.system.secrets import hash_password
@@ -44,6 +46,8 @@ async def test_every_method_is_told_of_and_no_other(tmp_path: Path) -> None:
     async with server(tmp_path) as host:
         methods = await host.api.call("core.get_methods")
         assert methods.keys() == METHODS.keys()
+        # Clients revive dates and sets wherever they find them: a schema must not look like one.
+        assert "core.get_jobs" in ejson.loads(json.dumps(methods))
         TypeAdapter(dict[str, MethodMeta]).validate_python(methods)
         assert all(set(meta) == META for meta in methods.values())
         for name, meta in methods.items():
@@ -116,6 +120,7 @@ async def test_the_command_line_of_truenas_finds_its_way(tmp_path: Path) -> None
 async def test_collections_are_told_of_with_their_arguments(tmp_path: Path) -> None:
     async with server(tmp_path) as host:
         events = await host.api.call("core.get_events")
+        assert ejson.loads(json.dumps(events)) == events
         TypeAdapter(dict[str, EventMeta]).validate_python(events)
         assert {"core.get_jobs", "vm.query", "vm.device.query", "vm.stats", "reporting.realtime"} <= set(
             events

@@ -90,6 +90,33 @@ async def test_deleting_a_vm_tells_of_its_devices_first(tmp_path: Path) -> None:
         ]
 
 
+async def test_datasets_and_snapshots_are_told_of(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        for collection in ("pool.dataset.query", "pool.snapshot.query"):
+            await host.api.call("core.subscribe", collection)
+        volume = {"name": "default/a", "type": "VOLUME", "volsize": 1024**2}
+        made = await host.api.call("pool.dataset.create", volume)
+        changed = await host.api.call("pool.dataset.update", "default/a", {"comments": "x"})
+        kept = await host.api.call("pool.snapshot.create", {"dataset": "default/a", "name": "s"})
+        copy = {"snapshot": "default/a@s", "dataset_dst": "default/b"}
+        await host.api.call("pool.snapshot.clone", copy)
+        await host.api.call("pool.snapshot.delete", "default/a@s")
+        await host.api.call("pool.dataset.delete", "default/a")
+        datasets, snapshots = of(host, "pool.dataset.query"), of(host, "pool.snapshot.query")
+        assert [(event["msg"], event["id"]) for event in datasets] == [
+            ("added", "default/a"),
+            ("changed", "default/a"),
+            ("added", "default/b"),
+            ("removed", "default/a"),
+        ]
+        assert [event["fields"] for event in datasets[:2]] == [made, changed]
+        assert [(event["msg"], event["id"]) for event in snapshots] == [
+            ("added", "default/a@s"),
+            ("removed", "default/a@s"),
+        ]
+        assert snapshots[0]["fields"] == kept
+
+
 async def test_domains_that_are_nobodys_are_passed_over(tmp_path: Path) -> None:
     async with server(tmp_path) as host:
         vm = await make(host)

@@ -17,7 +17,7 @@ from tests.harness import Api, Host, server, settle
 from tests.property.schemas import Ref, Schemas, VmRef
 from vmstead import __version__
 from vmstead.errors import errname
-from vmstead.reference import describe
+from vmstead.reference import collections, describe
 from vmstead.rpc.protocol import Code
 
 #: How many examples the long run has; see CONTRIBUTING.md.
@@ -32,6 +32,8 @@ MESSAGES = {
     Code.TOO_MANY_CALLS: "Maximum number of concurrent calls (20) has exceeded",
 }
 DATA = ["error", "errname", "reason", "trace", "extra"]
+#: Keys that by themselves make an object something else, and what is in it then.
+WRAPPERS = {"$date": int, "$time": str, "$set": list, "$ipv4_interface": str, "$ipv6_interface": str}
 #: What only a mistake in the program says.
 BANNED = ("failed unexpectedly", "Traceback", " object at 0x", "pydantic", "msgspec", "NotImplementedError")
 FINAL = {"SUCCESS", "FAILED", "ABORTED"}
@@ -65,7 +67,10 @@ class Target:
         self.host = host
         self.watch = watch
         services = host.server.services
-        self.schemas = Schemas(describe(services.methods, __version__))
+        events = collections(services.methods, services.event_roles, services.sources)
+        document = describe(services.methods, __version__, events)
+        self.schemas = Schemas(document)
+        self.events = {event["name"]: event["fields"] for event in document["x-events"]}
         self.calls = 0
         self.jobs = services.jobs._jobs
         #: Ids of what references stand for.
@@ -92,6 +97,11 @@ class Target:
         for job in self.jobs.values():
             self.judge_job(job.row())
         self.jobs.clear()
+        for frame in self.host.api.frames:
+            if "method" in frame:
+                self.judge_event(frame)
+        self.host.api.frames.clear()
+        self.host.api.events.clear()
         if method.startswith(("auth.", "core.s")):
             # It may have changed what the connection is.
             await self.close()
@@ -146,6 +156,7 @@ class Target:
     def judge(self, answer: dict[str, Any], id: Any) -> None:
         """Whether a frame is an answer as the protocol has it."""
         assert answer["jsonrpc"] == "2.0"
+        self.judge_wrappers(answer)
         assert (answer["id"], type(answer["id"])) == (id, type(id))
         assert set(answer) in ({"jsonrpc", "id", "result"}, {"jsonrpc", "id", "error"}), answer
         error = answer.get("error")
@@ -158,6 +169,16 @@ class Target:
         assert code is not Code.INTERNAL_ERROR
         if has_data:
             self.judge_data(error["data"], is_validation=code is Code.INVALID_PARAMS)
+
+    def judge_wrappers(self, value: Any) -> None:
+        """Whether every object that clients take for a date, a set and so on is one."""
+        if isinstance(value, list):
+            for each in value:
+                self.judge_wrappers(each)
+        elif isinstance(value, dict):
+            for key, each in value.items():
+                assert len(value) > 1 or key not in WRAPPERS or isinstance(each, WRAPPERS[key]), value
+                self.judge_wrappers(each)
 
     def judge_data(self, data: dict[str, Any], *, is_validation: bool) -> None:
         """Whether an error object is one that clients can read."""
@@ -200,6 +221,22 @@ class Target:
         text = f"{row['error']}{row['exc_info']}"
         assert [word for word in BANNED if word in text] == [], text
 
+    def judge_event(self, frame: dict[str, Any]) -> None:
+        """Whether a notification is one that clients can read, and carries what the reference says."""
+        assert list(frame) == ["jsonrpc", "method", "params"]
+        self.judge_wrappers(frame)
+        params = frame["params"]
+        if frame["method"] == "notify_unsubscribed":
+            assert list(params) == ["collection", "error"]
+            return
+        assert frame["method"] == "collection_update"
+        assert params["msg"] in ("added", "changed", "removed")
+        assert set(params) <= {"msg", "collection", "id", "fields", "extra"}
+        assert ("fields" in params) is (params["msg"] != "removed")
+        if "fields" in params:
+            problem = self.schemas.problem(self.events[params["collection"]], params["fields"])
+            assert problem is None, f"event {params['collection']}: {problem}"
+
     # --- keeping it small -------------------------------------------------------------------------
 
     async def tidy(self) -> None:
@@ -223,6 +260,7 @@ async def target(folder: Path) -> AsyncIterator[Target]:
     asyncio.get_running_loop().set_exception_handler(watch.loop)
     async with server(folder, history=0) as host:
         found = Target(host, watch)
+        await host.api.call("core.subscribe", "*")
         try:
             yield found
         finally:

@@ -62,7 +62,13 @@ class VmRef(Ref):
 
 
 VOLUMES = ("default/a", "default/b", "default/c")
-FILES = ("/mnt/default/a", "/mnt/default/b.raw", "/mnt/default/c.qcow2", "/mnt/default/folder")
+FILES = (
+    "/mnt/default",
+    "/mnt/default/a",
+    "/mnt/default/b.raw",
+    "/mnt/default/c.qcow2",
+    "/mnt/default/folder",
+)
 PATHS = (*FILES, *(f"/dev/zvol/{name}" for name in VOLUMES))
 CHOICES = ("RUNNING", "STOPPED", 1, None)
 #: What a member of that name most likely is. What does not fit the schema in its place is left out there.

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import gc
+import json
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 
 from tests.property.fuzzing import EXAMPLES, Target, target
 from tests.property.schemas import ANYTHING, Values, changed
+from vmstead.rpc.protocol import Code
+from vmstead.system.secrets import hash_password
 
 pytestmark = pytest.mark.timeout(7200)
 
@@ -28,6 +31,9 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.R
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         found = runner.run(stack.enter_async_context(target(tmp_path_factory.mktemp("calls"))))
+        accounts = found.host.server.services.accounts
+        hashed = runner.run(hash_password("pw"))
+        runner.run(accounts.write(accounts.add("nobody", hashed, [], "", 0)))
         yield runner, found
         runner.run(stack.aclose())
 
@@ -77,6 +83,33 @@ def test_calls(fuzzed: tuple[asyncio.Runner, Target], data: st.DataObject) -> No
     name = data.draw(st.sampled_from(sorted(found.schemas.methods)), label="method")
     params = data.draw(calls(found, name), label="parameters")
     runner.run(found.call(name, params))
+
+
+async def refused(fuzzed: Target, name: str, params: Any, *, is_known: bool) -> None:
+    """What somebody without any role, or who has not logged in, gets."""
+    async with fuzzed.host.connect(over_tcp=True) as api:
+        if is_known:
+            assert await api.call("auth.login", "nobody", "pw")
+        await api.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": name, "params": params}))
+        answer = await api.frame(lambda frame: frame.get("id") == 1)
+    assert answer["error"]["code"] == Code.CALL_ERROR
+    assert answer["error"]["data"]["errname"] == ("EACCES" if is_known else "ENOTAUTHENTICATED")
+    assert fuzzed.watch.clear() == []
+    assert not fuzzed.jobs
+
+
+@settings(max_examples=max(150, EXAMPLES // 100), deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), is_known=st.booleans())
+def test_nothing_that_is_sent_gets_past_the_roles(
+    fuzzed: tuple[asyncio.Runner, Target], data: st.DataObject, is_known: bool
+) -> None:
+    runner, found = fuzzed
+    methods = found.host.server.services.methods
+    name = data.draw(
+        st.sampled_from([name for name, method in sorted(methods.items()) if method.role is not None])
+    )
+    params = data.draw(calls(found, name).filter(lambda params: isinstance(params, list)))
+    runner.run(refused(found, name, params, is_known=is_known))
 
 
 def test_many_calls_leave_nothing_behind(fuzzed: tuple[asyncio.Runner, Target]) -> None:

@@ -34,6 +34,7 @@ class Reading:
         time: when, in seconds since the epoch.
         host: None where the machine could not be read.
         guests: by uuid.
+        pools: empty unless somebody wants them.
     """
 
     at: float
@@ -54,12 +55,22 @@ class Readings:
         self._pools = pools
         self._known_pools: Sequence[Pool] = ()
         self._pools_at = float("-inf")
+        self._pools_wanted = 0
         self._slow: set[str] = set()
+
+    def want_pools(self) -> Callable[[], None]:
+        """Have pools looked at too, which takes longer than the rest, until the returned function is called."""
+        self._pools_wanted += 1
+
+        def stop() -> None:
+            self._pools_wanted -= 1
+
+        return stop
 
     async def take(self) -> Reading:
         """Have a look. Never fails."""
         now = self._clock.monotonic()
-        if now - self._pools_at >= _POOLS:
+        if self._pools_wanted and now - self._pools_at >= _POOLS:
             self._known_pools = await self._part("pools", self._pools.pools) or ()
             self._pools_at = now
         guests: Mapping[str, GuestCounters] | None = None
@@ -68,7 +79,13 @@ class Readings:
             guests = await self._part("guests", self._engine.usage)
         host = await self._part("host", self._host.counters)
         # What the counters stand for is the moment after which nothing else was waited for.
-        return Reading(self._clock.monotonic(), self._clock.now(), host, guests or {}, self._known_pools)
+        return Reading(
+            self._clock.monotonic(),
+            self._clock.now(),
+            host,
+            guests or {},
+            self._known_pools if self._pools_wanted else (),
+        )
 
     async def _part(self, name: str, ask: Callable[[], Awaitable[T]]) -> T | None:
         if name in self._slow:

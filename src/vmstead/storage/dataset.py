@@ -12,9 +12,10 @@ from vmstead.kernel.undo import undo
 from vmstead.ports.pools import Dataset, DatasetKind
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind, volume_path
 from vmstead.query import Query
-from vmstead.rpc.queries import QueryOptions
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.storage.errors import storage_errors
+from vmstead.storage.events import DATASETS, gone, told
 from vmstead.storage.properties import DatasetShape, entry, size_of
 from vmstead.store.unfinished import Kind
 from vmstead.vm.usage import refuse_active
@@ -46,7 +47,7 @@ async def query(ctx: Ctx, query: Query) -> object:
 @pool_dataset.method(role="DATASET_READ", returns=DatasetShape)
 async def get_instance(ctx: Ctx, id: NonEmpty, options: QueryOptions = {}) -> object:  # noqa: B006
     """One dataset. Options are those of ``pool.dataset.query``. Fails with ENOENT when there is none."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     return chosen.apply([entry(await _find(ctx, id))])
 
 
@@ -113,7 +114,7 @@ async def create(ctx: Ctx, pool_dataset_create: DatasetCreate) -> object:
             await ctx.pools.set_properties(name, _chosen(given))
         if is_volume:
             await ctx.unfinished.forget(Kind.VOLUME, volume_path(name))
-    return entry(await _find(ctx, name))
+    return told(ctx, DATASETS, "added", entry(await _find(ctx, name)))
 
 
 async def _make_above(ctx: Ctx, name: str) -> None:
@@ -167,7 +168,7 @@ async def update(ctx: Ctx, id: NonEmpty, pool_dataset_update: DatasetUpdate) -> 
             await ctx.pools.resize(id, given.volsize)
     with storage_errors():
         await ctx.pools.set_properties(id, _chosen(given))
-    return entry(await _find(ctx, id))
+    return told(ctx, DATASETS, "changed", entry(await _find(ctx, id)))
 
 
 class DatasetDeleteOptions(Model):
@@ -197,6 +198,7 @@ async def delete(ctx: Ctx, id: NonEmpty, options: DatasetDeleteOptions = Dataset
                     await ctx.volumes.destroy(each.name)
                 else:
                     await ctx.pools.destroy_filesystem(each.name)
+                gone(ctx, DATASETS, each.name)
     return True
 
 

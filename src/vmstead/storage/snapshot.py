@@ -16,10 +16,11 @@ from vmstead.ports.engine import EngineError
 from vmstead.ports.pools import Snapshot
 from vmstead.ports.volumes import volume_path
 from vmstead.query import Query
-from vmstead.rpc.queries import QueryOptions
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.storage.errors import storage_errors
-from vmstead.storage.properties import PropertyShape, size_of
+from vmstead.storage.events import DATASETS, SNAPSHOTS, gone, told
+from vmstead.storage.properties import PropertyShape, entry, size_of
 from vmstead.store.unfinished import Kind
 from vmstead.vm.model import Vm
 from vmstead.vm.usage import active_users
@@ -86,7 +87,7 @@ async def query(ctx: Ctx, query: Query) -> object:
 @pool_snapshot.method(role="SNAPSHOT_READ", returns=SnapshotShape)
 async def get_instance(ctx: Ctx, id: NonEmpty, options: QueryOptions = {}) -> object:  # noqa: B006
     """One snapshot. Options are those of ``pool.snapshot.query``."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     return chosen.apply([_entry(await _find(ctx, id))])
 
 
@@ -114,7 +115,7 @@ async def create(ctx: Ctx, pool_snapshot_create: SnapshotCreate) -> object:
     async with _halted(ctx, halted):
         with storage_errors(f"{_CREATE}.name"):
             made = await ctx.pools.create_snapshot(given.dataset, given.name)
-    return _entry(made)
+    return told(ctx, SNAPSHOTS, "added", _entry(made))
 
 
 @asynccontextmanager
@@ -165,6 +166,10 @@ async def clone(ctx: Ctx, pool_snapshot_clone: SnapshotClone) -> bool:
             await claimed(ctx, steps, Kind.VOLUME, path, make)
             await ctx.pools.set_properties(given.dataset_dst, given.dataset_properties)
         await ctx.unfinished.forget(Kind.VOLUME, path)
+    if ctx.bus.has_subscribers(DATASETS):
+        made = next((each for each in await ctx.pools.datasets() if each.name == given.dataset_dst), None)
+        if made is not None:
+            told(ctx, DATASETS, "added", entry(made))
     return True
 
 
@@ -181,4 +186,5 @@ async def delete(ctx: Ctx, id: NonEmpty, options: SnapshotDeleteOptions = Snapsh
     found = await _find(ctx, id)
     with storage_errors():
         await ctx.pools.destroy_snapshot(found.dataset, found.name)
+    gone(ctx, SNAPSHOTS, id)
     return True

@@ -90,7 +90,7 @@ def _begin(services: Services, arguments: RealtimeArguments, send: Send, _: Ende
         if before.host is not None and now.host is not None:
             send(realtime(before.host, now.host, before, now) | _guests(services, before, now))
 
-    return services.meter.watch(arguments.interval, receive)
+    return services.measuring.watch(arguments.interval, receive, pools=True)
 
 
 #: The stream of what is used now. See https://api.truenas.com, ``reporting.realtime``.
@@ -185,4 +185,4 @@ HostHistory = columns_of(
 @reporting.method(role="REPORTING_READ", returns=HostHistory)
 async def host_history(ctx: Ctx) -> dict[str, object]:
     """What the machine has used lately: of the times at which a guest was active or somebody watched."""
-    return {"interval": INTERVAL, **ctx.history.host(ctx.clock.now())}
+    return {"interval": INTERVAL, **ctx.measuring.history.host(ctx.clock.now())}

@@ -14,8 +14,8 @@ from vmstead.kernel.model import Field, Model, sent
 from vmstead.kernel.undo import undo
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind
 from vmstead.query import Query
-from vmstead.rpc.queries import QueryOptions
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.store.db import IntegrityError
 from vmstead.vm import events, rules
 from vmstead.vm.engine_calls import engine_errors
@@ -41,7 +41,7 @@ async def query(ctx: Ctx, query: Query) -> object:
 @vm.method(role="VM_READ", returns=VmShape)
 async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> Entry:  # noqa: B006
     """One virtual machine. Options are those of ``vm.query``. Fails with ENOENT when there is none."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     entry: Entry = chosen.apply([shown(ctx, await read_vm(ctx, id), "VM_WRITE")])  # type: ignore[assignment]
     return entry
 

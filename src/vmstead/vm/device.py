@@ -13,8 +13,8 @@ from vmstead.kernel.model import Field, Model
 from vmstead.kernel.undo import undo
 from vmstead.ports.volumes import VolumeError
 from vmstead.query import Query
-from vmstead.rpc.queries import QueryOptions
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.vm import events
 from vmstead.vm.device_changes import changed, prepared
 from vmstead.vm.entries import Entry, device_entry, find, in_boot_order, placed, read_device, settled, shown
@@ -35,7 +35,7 @@ async def query(ctx: Ctx, query: Query) -> object:
 @vm_device.method(role="VM_DEVICE_READ", returns=DeviceShape)
 async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> Entry:  # noqa: B006
     """One device. Options are those of ``vm.device.query``. Fails with ENOENT when there is none."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     entry: Entry = chosen.apply([shown(ctx, read_device(ctx, id), "VM_DEVICE_WRITE")])  # type: ignore[assignment]
     return entry
 

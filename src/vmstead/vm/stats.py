@@ -42,7 +42,7 @@ def _begin(services: Services, arguments: StatsArguments, send: Send, end: Ended
         if event.change == "removed" and event.id == arguments.id:
             end(NotFound("VM", arguments.id))
 
-    stops = [services.meter.watch(arguments.interval, receive)]
+    stops = [services.measuring.watch(arguments.interval, receive)]
     if only is not None:
         stops.append(services.bus.subscribe(VMS, changed))
 
@@ -73,4 +73,4 @@ GuestHistory = columns_of(
 @vm.method(role="VM_READ", returns=GuestHistory)
 async def stats_history(ctx: Ctx, id: int) -> dict[str, object]:
     """What a virtual machine has used lately, as far back as the setting ``history`` says."""
-    return {"interval": INTERVAL, **ctx.history.guest(find(ctx, id).uuid, ctx.clock.now())}
+    return {"interval": INTERVAL, **ctx.measuring.history.guest(find(ctx, id).uuid, ctx.clock.now())}

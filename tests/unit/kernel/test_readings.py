@@ -70,6 +70,7 @@ class Bench:
             self.machine,
             self.pools,  # type: ignore[arg-type]
         )
+        self.leave = self.readings.want_pools()
 
 
 async def test_everything_is_in_it() -> None:
@@ -109,6 +110,10 @@ async def test_pools_are_not_looked_at_every_time() -> None:
         await bench.readings.take()
         bench.clock.advance(5)
     assert bench.pools.asked == 2
+    bench.leave()
+    bench.clock.advance(100)
+    assert (await bench.readings.take()).pools == ()
+    assert bench.pools.asked == 2, "nobody wants to know"
 
 
 async def test_an_engine_that_does_not_answer_is_not_asked_again_before_it_has() -> None:
