@@ -62,8 +62,13 @@ class Server:
     api_key_file: str | None
     insecure: bool
 
-    def connect(self, timeout: float = 60.0) -> Client:
-        """A client that is logged in. Raises ClientError."""
+    def connect(self, timeout: float | None = None) -> Client:
+        """A client that is logged in. Raises ClientError.
+
+        Args:
+            timeout: seconds that a call may take; None for ever: a copy of a disk takes its time, and who sits
+                there can press Ctrl-C.
+        """
         client = Client(self.uri, timeout, not self.insecure)
         try:
             authenticate(client, self.credentials)
