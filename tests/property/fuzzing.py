@@ -71,7 +71,7 @@ class Target:
         document = describe(services.methods, __version__, events)
         self.schemas = Schemas(document)
         self.events = {event["name"]: event["fields"] for event in document["x-events"]}
-        self.calls = 0
+        self.calls = self.tidy_at = 0
         self.jobs = services.jobs._jobs
         #: Ids of what references stand for.
         self.vms: list[int] = []
@@ -79,21 +79,23 @@ class Target:
         self._client: Api | None = None
         self._connection = AsyncExitStack()
 
-    async def call(self, method: str, params: Any) -> Any:
-        """Make a call, wait until everything that it began has ended, and judge. Returns the answer, or None."""
-        self.calls += 1
-        params = self._resolved(params, self.devices if method.startswith("vm.device.") else self.vms)
+    async def call(self, *calls: tuple[str, Any]) -> None:
+        """Make calls at the same time, wait until everything that they began has ended, and judge."""
         api = await self._connected()
-        id = f"f{self.calls}"
-        await api.send(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
-        answer = await self._answer(api, id)
+        sent: dict[str, tuple[str, Any]] = {}
+        for method, params in calls:
+            self.calls += 1
+            id = f"f{self.calls}"
+            params = self._resolved(params, self.devices if method.startswith("vm.device.") else self.vms)
+            sent[id] = (method, params)
+            await api.send(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+        answers = await self._answers(api, set(sent))
         await self.finish()
-        if answer is None:
-            # It has ended the connection that it came on.
-            assert api.socket.closed, f"no answer to {method}"
-        else:
+        # One that ends the connection that it came on is answered by that.
+        assert len(answers) == len(sent) or api.socket.closed, f"no answer to {sent.keys() - answers.keys()}"
+        for id, answer in answers.items():
             self.judge(answer, id)
-            self.judge_result(method, params, answer)
+            self.judge_result(*sent[id], answer)
         for job in self.jobs.values():
             self.judge_job(job.row())
         self.jobs.clear()
@@ -102,11 +104,10 @@ class Target:
                 self.judge_event(frame)
         self.host.api.frames.clear()
         self.host.api.events.clear()
-        if method.startswith(("auth.", "core.s")):
+        if any(method.startswith(("auth.", "core.s")) for method, _ in calls):
             # It may have changed what the connection is.
             await self.close()
         assert self.watch.clear() == []
-        return answer
 
     def _resolved(self, value: Any, ids: list[int]) -> Any:
         """With ids of objects that there are in the place of those that stand for them."""
@@ -132,17 +133,16 @@ class Target:
         self._client = None
         await self._connection.aclose()
 
-    async def _answer(self, api: Api, id: str) -> dict[str, Any] | None:
-        """What a call is answered with; time passes until then."""
+    async def _answers(self, api: Api, ids: set[str]) -> dict[str, dict[str, Any]]:
+        """What calls are answered with, by their ids; time passes until then."""
         async with asyncio.timeout(PATIENCE):
-            while not api.socket.closed:
-                for frame in api.frames:
-                    if frame.get("id") == id:
-                        return frame
+            while True:
+                found = {frame["id"]: frame for frame in api.frames if frame.get("id") in ids}
+                if len(found) == len(ids) or api.socket.closed:
+                    return found
                 await settle()
                 if self.host.clock.next_timer is not None:
                     self.host.clock.advance(1)
-        return None
 
     async def finish(self) -> None:
         """Let the time pass that jobs take."""

@@ -69,6 +69,20 @@ async def prepare(fuzzed: Target) -> None:
     await call("filesystem.file_receive", "/mnt/default/a", "aGVsbG8K", {})
 
 
+async def ready(fuzzed: Target) -> None:
+    """Begin anew now and then."""
+    if fuzzed.calls >= fuzzed.tidy_at:
+        fuzzed.tidy_at = fuzzed.calls + _TIDY
+        await fuzzed.tidy()
+        await prepare(fuzzed)
+
+
+def drawn(fuzzed: Target, data: st.DataObject) -> tuple[str, Any]:
+    """A call."""
+    name = data.draw(st.sampled_from(sorted(fuzzed.schemas.methods)), label="method")
+    return name, data.draw(calls(fuzzed, name), label="parameters")
+
+
 @settings(
     max_examples=max(3000, EXAMPLES),
     deadline=None,
@@ -77,12 +91,20 @@ async def prepare(fuzzed: Target) -> None:
 @given(data=st.data())
 def test_calls(fuzzed: tuple[asyncio.Runner, Target], data: st.DataObject) -> None:
     runner, found = fuzzed
-    if found.calls % _TIDY == 0:
-        runner.run(found.tidy())
-        runner.run(prepare(found))
-    name = data.draw(st.sampled_from(sorted(found.schemas.methods)), label="method")
-    params = data.draw(calls(found, name), label="parameters")
-    runner.run(found.call(name, params))
+    runner.run(ready(found))
+    runner.run(found.call(drawn(found, data)))
+
+
+@settings(
+    max_examples=max(300, EXAMPLES // 20),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_calls_at_the_same_time(fuzzed: tuple[asyncio.Runner, Target], data: st.DataObject) -> None:
+    runner, found = fuzzed
+    runner.run(ready(found))
+    runner.run(found.call(*(drawn(found, data) for _ in range(data.draw(st.integers(2, 12))))))
 
 
 async def refused(fuzzed: Target, name: str, params: Any, *, is_known: bool) -> None:
@@ -119,7 +141,7 @@ def test_many_calls_leave_nothing_behind(fuzzed: tuple[asyncio.Runner, Target]) 
 
     async def again(times: int) -> None:
         for number in range(times):
-            await found.call(names[number % len(names)], ["vm.query", [[]]] if number % 2 else [])
+            await found.call((names[number % len(names)], ["vm.query", [[]]] if number % 2 else []))
         await found.tidy()
 
     runner.run(again(300))
