@@ -53,6 +53,7 @@ from vmstead.vm import (
     display,
     events,
     guest_network,
+    halting,
     holding,
     host_power,
     images,
@@ -203,6 +204,7 @@ def build(
         # Guests went on while the connection was away; their consoles did not.
         for uuid in services.states.active():
             consoles.watch(uuid)
+        services.tasks.start(halting.resume_left(services), name="letting halted guests go on")
 
     services = Services(
         config=config,

@@ -3,12 +3,13 @@
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vmstead.adapters._sparse import make_folders
 from vmstead.adapters.places import VOLUMES
+from vmstead.ports.pools import DatasetKind
 
 _FILE = ".datasets.json"
 #: Held while a file is read and written again; a process has one pool only once.
@@ -25,9 +26,18 @@ class DatasetNotes:
         """The properties of a dataset. Raises OSError."""
         return dict(self._read(name.partition("/")[0]).get(name, {}))
 
-    def kinds(self, pool: str) -> Iterator[tuple[str, object]]:
-        """Every dataset of a pool that something is known of, with its property ``kind``."""
-        return ((name, known.get("kind")) for name, known in self._read(pool).items())
+    def names(self, pool: str) -> list[str]:
+        """Every dataset of a pool that something is known of."""
+        return [*self._read(pool)]
+
+    def is_filesystem(self, name: str) -> bool:
+        """Whether it was made as a file system, and is there. Raises OSError."""
+        return self.of(name).get("kind") == DatasetKind.FILESYSTEM and self.folder(name).is_dir()
+
+    def folder(self, name: str) -> Path:
+        """Where a file system lies. The name has been checked."""
+        pool, _, rest = name.partition("/")
+        return self._pools[pool].joinpath(*rest.split("/"))
 
     def set(self, name: str, properties: Mapping[str, object]) -> None:
         """Change properties; None takes one away, those left out stay. Raises OSError."""

@@ -47,8 +47,8 @@ class DirPools(Pools):
 
         return await in_thread(describe)
 
-    async def create_filesystem(self, name: str, *, with_ancestors: bool) -> None:
-        await in_thread(self._create_filesystem, name, with_ancestors)
+    async def create_filesystem(self, name: str) -> None:
+        await in_thread(self._create_filesystem, name)
 
     async def set_properties(self, name: str, properties: Mapping[str, object]) -> None:
         if name not in {dataset.name for dataset in await self.datasets()}:
@@ -76,7 +76,7 @@ class DirPools(Pools):
         try:
             volume = await self._volumes.find(dataset)
         except VolumeError as error:
-            if await in_thread(self._is_filesystem, dataset):
+            if dataset in await in_thread(self._filesystems):
                 text = f"{dataset} is a folder, of which no snapshot can be made; of volumes it can"
                 raise VolumeError(VolumeErrorKind.FAILED, text) from None
             raise error from None
@@ -131,13 +131,10 @@ class DirPools(Pools):
         made = [
             name
             for pool in self._pools
-            for name, kind in self._notes.kinds(pool)
-            if kind == DatasetKind.FILESYSTEM and self._folder(name).is_dir()
+            for name in self._notes.names(pool)
+            if self._notes.is_filesystem(name)
         ]
         return sorted({*(pool for pool, folder in self._pools.items() if folder.is_dir()), *made})
-
-    def _is_filesystem(self, name: str) -> bool:
-        return name in self._filesystems()
 
     def _filesystem(self, name: str) -> Dataset:
         return self._dataset(name, self._folder(name), None, self._notes.of(name))
@@ -156,23 +153,21 @@ class DirPools(Pools):
             properties={key: value for key, value in properties.items() if key != "kind"},
         )
 
-    def _create_filesystem(self, name: str, with_ancestors: bool) -> None:
+    def _create_filesystem(self, name: str) -> None:
         folder = self._folder(name)
         above = name.rpartition("/")[0]
         if above and not self._folder(above).is_dir():
-            if not with_ancestors:
-                raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {above} does not exist")
-            self._create_filesystem(above, with_ancestors=True)
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {above} does not exist")
         if self._volumes.has(name):
             raise VolumeError(VolumeErrorKind.EXISTS, f"{name} is a volume already")
+        if os.path.lexists(folder):
+            raise VolumeError(VolumeErrorKind.EXISTS, f"{name} exists already")
+        # Known before it is there: a folder that nobody knows of could be anybody's.
+        self._notes.set(name, {"kind": str(DatasetKind.FILESYSTEM)})
         try:
             folder.mkdir(mode=0o755)
-        except FileExistsError:
-            raise VolumeError(VolumeErrorKind.EXISTS, f"{name} exists already") from None
-        try:
-            self._notes.set(name, {"kind": str(DatasetKind.FILESYSTEM)})
         except BaseException:
-            folder.rmdir()
+            self._notes.forget(name)
             raise
 
     async def _nothing_below(self, name: str) -> None:
@@ -184,14 +179,20 @@ class DirPools(Pools):
     def _destroy_filesystem(self, name: str) -> None:
         if "/" not in name:
             raise VolumeError(VolumeErrorKind.IN_USE, f"{name} is a pool, which is not removed here")
-        if not self._is_filesystem(name):
-            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {name} does not exist")
-        # Out of sight first: what is only half removed is no dataset any more.
         folder = self._folder(name)
         going = folder.with_name(f".{folder.name}.going")
-        folder.rename(going)
+        is_there = self._notes.is_filesystem(name)
+        was_begun = going.is_dir()
+        if was_begun:
+            shutil.rmtree(going)
+        if is_there:
+            # Out of sight first: what is only half removed is no dataset any more.
+            folder.rename(going)
         self._notes.forget(name)
-        shutil.rmtree(going)
+        if is_there:
+            shutil.rmtree(going)
+        elif not was_begun:
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {name} does not exist")
 
     # --- snapshots --------------------------------------------------------------------------------
 

@@ -127,17 +127,26 @@ class DirVolumes:
 
     def has(self, name: str) -> bool:
         """Whether there is such a volume. Blocks."""
-        return self._volume_file(name)[0].exists()
+        return self._volume_file(name)[0].is_file()
 
     async def duplicate_from(self, source: Path, target: str) -> None:
         """Make the volume ``target`` with the bytes of a file; as ``duplicate``."""
 
         def copy(stop: threading.Event) -> None:
-            path, _ = self._volume_file(target)
-            make_folders(path.parent)
-            copy_file(source, path, f"the volume {target}", stop)
+            copy_file(source, self._new_place(target), f"the volume {target}", stop)
 
         await stoppable(copy)
+
+    def _new_place(self, name: str) -> Path:
+        """Where a volume that is to be made will lie, with the folder around it."""
+        path, _ = self._volume_file(name)
+        if self.notes.is_filesystem(name):
+            raise VolumeError(VolumeErrorKind.EXISTS, f"{name} is a file system already")
+        make_folders(path.parent)
+        with contextlib.suppress(OSError):
+            # A folder that volumes have lain in; one in which there are any stays, and is in the way.
+            path.rmdir()
+        return path
 
     def _find(self, name: str) -> Volume:
         path, _ = self._volume_file(name)
@@ -164,21 +173,20 @@ class DirVolumes:
         return sorted(found, key=lambda volume: volume.name)
 
     def _create(self, name: str, size: int) -> Volume:
-        path, dataset = self._volume_file(name)
+        dataset = self._volume_file(name)[1]
         if not dataset.is_dir():
             above = name.rpartition("/")[0]
             raise VolumeError(
                 VolumeErrorKind.NOT_FOUND,
                 f"the dataset {above} does not exist; make it first with: mkdir -p {FILE_PREFIX}{above}",
             )
-        make_folders(path.parent)
+        path = self._new_place(name)
         make_file(path, size, f"the volume {name}")
         return self._made(name, path)
 
     def _duplicate(self, name: str, target: str, stop: threading.Event) -> Volume:
         source = self._find(name).source.path
-        path, _ = self._volume_file(target)
-        make_folders(path.parent)
+        path = self._new_place(target)
         copy_file(source, path, f"the volume {target}", stop)
         return self._made(target, path)
 
@@ -192,11 +200,13 @@ class DirVolumes:
 
     def _destroy(self, name: str) -> None:
         pool, _, rest = name.partition("/")
-        self._find(name).source.path.unlink()
+        volume = self._find(name)
+        # Itself last: what is broken off can be begun again, and the next of that name inherits nothing.
         snapshots = self._pools[pool].joinpath(VOLUMES, SNAPSHOTS, rest)
         for each in snapshots.parent.glob(f"{glob.escape(snapshots.name)}@*"):
             each.unlink(missing_ok=True)
         self.notes.forget(name)
+        volume.source.path.unlink()
 
     def _replace(self, name: str, by: str) -> None:
         target, source = self._find(name).source.path, self._find(by).source.path

@@ -154,7 +154,7 @@ class MemoryEngine:
         else:
             known.domain = domain
 
-    async def undefine(self, uuid: str) -> None:
+    async def undefine(self, uuid: str, *, keep_state: bool = False) -> None:
         self._require_connection()
         entry = self._domains.get(uuid)
         if entry is not None and entry.state.active:

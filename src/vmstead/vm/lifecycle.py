@@ -15,7 +15,6 @@ No action reports its own success as an event: that comes from the engine, so a 
 ``virsh`` or powers itself off looks the same to every client.
 """
 
-import asyncio
 from collections.abc import Callable
 
 import structlog
@@ -30,7 +29,7 @@ from vmstead.vm import memory
 from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import in_boot_order, placed, settled, status
 from vmstead.vm.holding import hold, let_go
-from vmstead.vm.launch import launch_for, variables_path
+from vmstead.vm.launch import launch_for
 from vmstead.vm.model import Vm
 from vmstead.vm.shapes import VmStatus
 from vmstead.vm.xml import domain_xml
@@ -261,9 +260,3 @@ async def _confirmed(ctx: Ctx, target: Vm, wanted: Callable[[DomainState], bool]
         await ctx.states.until(target.uuid, wanted, _CONFIRMATION)
     except TimeoutError:
         raise CallError(f"{target} {failure}") from None
-
-
-async def remove_domain(ctx: Ctx, target: Vm) -> None:
-    """Make the engine forget an inactive VM, with its UEFI variables and TPM state. Raises EngineError."""
-    await ctx.engine.undefine(target.uuid)
-    await asyncio.to_thread(variables_path(ctx, target.uuid).unlink, missing_ok=True)

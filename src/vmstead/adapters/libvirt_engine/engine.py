@@ -313,12 +313,12 @@ class LibvirtEngine:
     async def check(self, domain: Domain) -> None:
         await call(check, self._connected(), domain.xml.decode())
 
-    async def undefine(self, uuid: str) -> None:
+    async def undefine(self, uuid: str, *, keep_state: bool = False) -> None:
         def undefine() -> None:
             known = look_up(self._connected(), uuid)
             if known is not None:
-                undefine_inactive(known, REMOVE_STATE)
-            if self._target is not None and self._target.tpm_states is not None:
+                undefine_inactive(known, KEEP_STATE if keep_state else REMOVE_STATE)
+            if not keep_state and self._target is not None and self._target.tpm_states is not None:
                 # Also that of a domain which was never defined, and what an older libvirt has left.
                 remove_state(self._target.tpm_states, uuid)
 
