@@ -1,8 +1,9 @@
 """A server that is killed at a chosen step of a call, in a process of its own.
 
 A step is whatever the outside could see: a call of the operating system that changes something below the state
-folder, a program that is started, and the end of a transaction. They are counted by what the interpreter and SQLite
-tell of themselves (``sys.addaudithook``, ``set_trace_callback``), so the server knows nothing of it.
+folder, a program that is started, the end of a transaction, and on a real engine each call of it. They are counted
+by what the interpreter and SQLite tell of themselves (``sys.addaudithook``, ``set_trace_callback``) and around the
+engine, so the server knows nothing of it.
 """
 
 import asyncio
@@ -11,12 +12,16 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.harness import ApiFailure, server
+from tests.daemons import lasting_engine
+from tests.harness import ApiFailure, Host, server
+from vmstead.kernel.clock import SystemClock
+from vmstead.ports.engine import Engine
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -46,12 +51,12 @@ class Reaper:
     """Counts steps once it is armed, and kills its own process before the one that it is to.
 
     Attributes:
-        root: the folder whose changes count.
+        root: the folder whose changes count; None: none do.
         at: the number of the fatal step, from 1; None: it only counts.
         steps: what was counted.
     """
 
-    root: Path
+    root: Path | None
     at: int | None
     steps: list[str] = field(default_factory=list)
     databases: list[sqlite3.Connection] = field(default_factory=list)
@@ -68,7 +73,7 @@ class Reaper:
         if event == "sqlite3.connect/handle":
             # It cannot be traced yet: it is still being made.
             self.databases.append(arguments[0])
-        elif not self.armed:
+        elif not self.armed or self.root is None:
             return
         elif event == "open":
             path, _, flags = arguments
@@ -78,17 +83,17 @@ class Reaper:
                 and not isinstance(path, int)
                 and self._is_ours(path)
             ):
-                self._step(f"open {path}")
+                self.step(f"open {path}")
         elif event in _CHANGES:
             paths = [arguments[index] for index in _CHANGES[event]]
             if any(self._is_ours(path) for path in paths):
-                self._step(f"{event} {' '.join(str(path) for path in paths)}")
+                self.step(f"{event} {' '.join(str(path) for path in paths)}")
         elif event == "subprocess.Popen":
-            self._step(f"run {arguments[0]}")
+            self.step(f"run {arguments[0]}")
 
     def _statement(self, statement: str) -> None:
-        if self.armed and statement == "COMMIT":
-            self._step(statement)
+        if statement == "COMMIT":
+            self.step(statement)
 
     def _is_ours(self, path: object) -> bool:
         if isinstance(path, int):
@@ -98,8 +103,11 @@ class Reaper:
         # The database's files are its own business: what counts is the transaction.
         return text.startswith(str(self.root)) and "vmstead.db" not in text
 
-    def _step(self, name: str) -> None:
-        self.steps.append(name.replace(str(self.root), "."))
+    def step(self, name: str) -> None:
+        """Count a step that comes now, and die if it is the fatal one."""
+        if not self.armed:
+            return
+        self.steps.append(name.replace(f"{self.root}/", ""))
         if len(self.steps) == self.at:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -114,10 +122,47 @@ class Outcome:
     killed: bool = False
 
 
-def attempt(folder: Path, method: str, params: Sequence[object], at: int | None = None) -> Outcome:
-    """Start a server on the state below ``folder``, call a method, and end; or die before step ``at`` of it."""
+class Counted:
+    """An engine on which the beginning and the end of each change are steps."""
+
+    def __init__(self, engine: Engine, reaper: Reaper) -> None:
+        self._engine = engine
+        self._reaper = reaper
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._engine, name)
+        if name not in {"define", "undefine", "copy_tpm", "start", "destroy", "suspend", "resume"}:
+            return found
+
+        async def counted(*arguments: Any, **options: Any) -> Any:
+            self._reaper.step(name)
+            result = await found(*arguments, **options)
+            self._reaper.step(f"{name} is done")
+            return result
+
+        return counted
+
+
+@asynccontextmanager
+async def private_server(folder: Path, reaper: Reaper | None = None) -> AsyncIterator[Host]:
+    """A server on a libvirtd of its own, which goes on when the server ends."""
+    engine: Any = lasting_engine(folder / "state")()
+    clock: Any = SystemClock()
+    counted: Any = engine if reaper is None else Counted(engine, reaper)
+    async with server(folder, engine=counted, clock=clock) as host:
+        yield host
+
+
+def attempt(
+    folder: Path, method: str, params: Sequence[object], at: int | None = None, *, private: bool = False
+) -> Outcome:
+    """Start a server on the state below ``folder``, call a method, and end; or die before step ``at`` of it.
+
+    Args:
+        private: the server has guests, and steps are those of its engine and its database.
+    """
     ours, theirs = _processes.Pipe(duplex=False)
-    process = _processes.Process(target=_live, args=(theirs, folder, method, list(params), at))
+    process = _processes.Process(target=_live, args=(theirs, folder, method, list(params), at, private))
     process.start()
     theirs.close()
     try:
@@ -135,16 +180,24 @@ def attempt(folder: Path, method: str, params: Sequence[object], at: int | None 
 
 
 def _live(
-    parent: "Connection[Any, Any]", folder: Path, method: str, params: list[object], at: int | None
+    parent: "Connection[Any, Any]",
+    folder: Path,
+    method: str,
+    params: list[object],
+    at: int | None,
+    private: bool,
 ) -> None:
-    reaper = Reaper(folder, at)
+    reaper = Reaper(None if private else folder, at)
     sys.addaudithook(reaper.audit)
-    parent.send(asyncio.run(_call(reaper, folder, method, params)))
+    served = private_server(folder, reaper) if private else server(folder)
+    parent.send(asyncio.run(_call(reaper, served, method, params)))
     parent.close()
 
 
-async def _call(reaper: Reaper, folder: Path, method: str, params: list[object]) -> Outcome:
-    async with server(folder) as host:
+async def _call(
+    reaper: Reaper, served: AbstractAsyncContextManager[Host], method: str, params: list[object]
+) -> Outcome:
+    async with served as host:
         await host.api.call("core.set_options", {"legacy_jobs": False})
         # What the server does by itself at its start is not counted.
         while tasks := host.server.services.tasks._tasks - {asyncio.current_task()}:
