@@ -22,6 +22,7 @@ from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import Entry, placed, read_vm, settled, shown, vm_entries
 from vmstead.vm.firmware import choose
 from vmstead.vm.lifecycle import power_off
+from vmstead.vm.machines import unknown_machine
 from vmstead.vm.model import Vm, VmCreate, VmFields
 from vmstead.vm.reconcile import InlineDevice, Reconciliation, reconcile
 from vmstead.vm.recovery import forget_firmware
@@ -101,7 +102,8 @@ async def update(ctx: Ctx, id: int, vm_update: VmUpdate) -> Entry:
         found = Reconciliation() if devices is None else await reconcile(ctx, steps, old, devices)
         names = [*changes, *(["devices"] if devices is not None else [])]
         final = found.applied_to(placed(ctx.vms.devices_of(id)))
-        raise_if(await refusals_of_change(ctx, "vm_update", Vm(**merged), names, final))
+        before = (old, placed(ctx.vms.devices_of(id)))
+        raise_if(await refusals_of_change(ctx, "vm_update", Vm(**merged), names, final, before))
         try:
             results = await ctx.vms.write_all([ctx.vms.update(id, changes), *found.writes(ctx)])
         except IntegrityError as error:
@@ -149,6 +151,11 @@ async def field_problems(
     if values["command_line_args"] and is_changed and not ctx.caller.may(_ARGUMENTS_ROLE):
         text = f"takes the role {_ARGUMENTS_ROLE}: whoever gives QEMU arguments can do anything on the host"
         found.append(Problem(f"{schema}.command_line_args", text, errno.EACCES))
+    kind = ("arch_type", "machine_type")
+    if old is None or any(values[name] != getattr(old, name) for name in kind):
+        unknown = await unknown_machine(ctx, values["arch_type"], values["machine_type"])
+        if unknown is not None:
+            found.append(Problem(f"{schema}.{unknown[0]}", unknown[1]))
     images = await ctx.host.firmware()
     wanted = values["bootloader_ovmf"]
     # Where the host has no images at all (a server for client authors) any name does.

@@ -71,7 +71,8 @@ async def create(ctx: Ctx, vm_device_create: DeviceCreate) -> Entry:
         others = placed(ctx.vms.all_devices())
         ready = await prepared(ctx, steps, vm, device, others, old=None)
         siblings = [other for other in others if other.vm == vm]
-        raise_if(await refusals(ctx, "attributes", target, [*siblings, Placed(0, vm, order, ready)]))
+        final = [*siblings, Placed(0, vm, order, ready)]
+        raise_if(await refusals(ctx, "attributes", target, final, (target, siblings)))
         orders = _make_room(others, vm, order)
         id = await ctx.vms.write(ctx.vms.insert_device(vm, order or None, ready.entry(), orders))
     assert isinstance(id, int)
@@ -139,7 +140,9 @@ async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
         order = vm_device_update.order or None if "order" in given else stored.order
         siblings = [other for other in others if other.vm == vm]
         final = [*siblings, Placed(id, vm, order, ready)]
-        raise_if(await refusals(ctx, "attributes", find(ctx, vm), final))
+        target = find(ctx, vm)
+        before = (target, [*siblings, stored] if stored.vm == vm else siblings)
+        raise_if(await refusals(ctx, "attributes", target, final, before))
         orders = _make_room(others, vm, order) if order != stored.order or vm != stored.vm else {}
         await ctx.vms.write(ctx.vms.update_device(id, vm, order, ready.entry(), orders))
     if vm != row["vm"]:
