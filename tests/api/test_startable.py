@@ -127,6 +127,12 @@ CHOOSE = "choose one of vm.guest_architecture_and_machine_choices, such as q35 o
             "arch_type",
             "aarch64 is no architecture that this host has a QEMU for; it has x86_64",
         ),
+        (
+            {"cpu_model": "Nonsense"},
+            "cpu_model",
+            "Nonsense is no processor that QEMU has here; choose one of vm.cpu_model_choices, or null for a good "
+            "default",
+        ),
     ],
 )
 async def test_a_machine_that_qemu_does_not_have_is_refused_with_the_way_out(

@@ -121,7 +121,7 @@ TESTED_ELSEWHERE = {
     "storage/snapshot.py": "tests/api/test_pool.py",
     "vm/startable.py": "tests/api/test_startable.py",
     "vm/halting.py": "tests/api/test_pool.py",
-    "vm/machines.py": "tests/api/test_startable.py",
+    "vm/hardware.py": "tests/api/test_startable.py",
     "vm/holding.py": "tests/api/test_lifecycle.py",
     "vm/host_power.py": "tests/api/test_host_power.py",
     "vm/crud.py": "tests/api/test_vm.py",

@@ -17,12 +17,11 @@ from vmstead.query import Query
 from vmstead.rpc.registry import Namespace, parse_query
 from vmstead.store.db import IntegrityError
 from vmstead.store.unfinished import Kind, Unfinished, noting
-from vmstead.vm import events, rules
+from vmstead.vm import events, hardware, rules
 from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import Entry, placed, read_vm, settled, shown, vm_entries
 from vmstead.vm.firmware import choose
 from vmstead.vm.lifecycle import power_off
-from vmstead.vm.machines import unknown_machine
 from vmstead.vm.model import Vm, VmCreate, VmFields
 from vmstead.vm.reconcile import InlineDevice, Reconciliation, reconcile
 from vmstead.vm.recovery import forget_firmware
@@ -151,9 +150,8 @@ async def field_problems(
     if values["command_line_args"] and is_changed and not ctx.caller.may(_ARGUMENTS_ROLE):
         text = f"takes the role {_ARGUMENTS_ROLE}: whoever gives QEMU arguments can do anything on the host"
         found.append(Problem(f"{schema}.command_line_args", text, errno.EACCES))
-    kind = ("arch_type", "machine_type")
-    if old is None or any(values[name] != getattr(old, name) for name in kind):
-        unknown = await unknown_machine(ctx, values["arch_type"], values["machine_type"])
+    if old is None or any(values[name] != getattr(old, name) for name in hardware.FIELDS):
+        unknown = await hardware.unknown_hardware(ctx, values)
         if unknown is not None:
             found.append(Problem(f"{schema}.{unknown[0]}", unknown[1]))
     images = await ctx.host.firmware()

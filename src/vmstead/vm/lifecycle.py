@@ -28,9 +28,9 @@ from vmstead.rpc.registry import Namespace
 from vmstead.vm import memory
 from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import in_boot_order, placed, settled, status
+from vmstead.vm.hardware import unknown_hardware
 from vmstead.vm.holding import hold, let_go
 from vmstead.vm.launch import launch_for
-from vmstead.vm.machines import unknown_machine
 from vmstead.vm.model import Vm
 from vmstead.vm.shapes import VmStatus
 from vmstead.vm.xml import domain_xml
@@ -111,7 +111,7 @@ async def _start(ctx: Ctx, target: Vm) -> None:
         try:
             await _run(ctx, Domain(target.uuid, target.domain_name, document), paused=waits)
         except EngineError as error:
-            unknown = await unknown_machine(ctx, target.arch_type, target.machine_type)
+            unknown = await unknown_hardware(ctx, vars(target))
             if unknown is None:
                 raise
             text = f"{target} cannot start: {unknown[0]} {unknown[1]}; change it with vm.update"
