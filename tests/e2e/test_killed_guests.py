@@ -1,5 +1,6 @@
 """A server that is killed at any step of what concerns guests: they go on, and nothing of them is left half-way."""
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ async def whole(folder: Path) -> AsyncIterator[Host]:
         state = folder / "state"
         assert {path.name.lstrip(".")[:36] for path in tpm_states(folder)} <= uuids
         assert {path.name[:36] for path in (state / "nvram").iterdir()} <= uuids
+        logs = {path.name.partition("_")[0] for path in (state / "libvirt/log/qemu").iterdir()}
+        assert logs <= {str(row["id"]) for row in rows}
         volumes = {path.name for path in (state / "pools/default/.volumes").iterdir() if path.is_file()}
         assert volumes == {Path(each["attributes"]["path"]).name for row in rows for each in row["devices"]}
         assert rows[0]["status"]["state"] == "RUNNING"
@@ -146,6 +149,46 @@ async def test_a_deleted_vm_is_there_as_a_whole_or_not_at_all(folder: Path) -> N
         "undefine",
         "undefine is done",
     ]
+
+
+def remembered(folder: Path, vm: dict[str, Any]) -> dict[str, str]:
+    """What the firmware of a VM has written so far: its variables and its TPM's memory."""
+    state = folder / "state"
+    files = [
+        state / f"nvram/{vm['uuid']}_VARS.fd",
+        *(state / "libvirt/lib/swtpm" / vm["uuid"]).rglob("*.permall"),
+    ]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+async def test_a_renamed_vm_keeps_what_its_firmware_remembers(folder: Path) -> None:
+    """The engine must forget the old name before it takes the new one."""
+    kept: dict[str, str] = {}
+
+    async def prepare(host: Host) -> int:
+        firmware = {"bootloader": "UEFI", "trusted_platform_module": True, "memory": 64}
+        vm = await make(host, "a", **firmware)
+        await host.api.call("vm.poweroff", vm["id"])
+        await host.api.call("vm.update", vm["id"], {"name": "renamed"})
+        kept.clear()
+        kept.update(remembered(folder, vm))
+        id: int = vm["id"]
+        return id
+
+    async def judge(host: Host, vm: int) -> None:
+        entry = await host.api.call("vm.get_instance", vm)
+        assert len(kept) == 2
+        if entry["status"]["state"] == "STOPPED":
+            # No guest has come to write anything new.
+            assert remembered(folder, entry) == kept
+            await host.api.call("vm.start", vm)
+        assert remembered(folder, entry).keys() == kept.keys()
+        logs = [path.name for path in (folder / "state/libvirt/log/qemu").glob(f"{vm}_*")]
+        assert logs == [f"{vm}_renamed.log"]
+        await remove_all(host)
+
+    steps = await Story(folder, "vm.start", lambda vm: [vm], prepare, judge).run()
+    assert steps == ["define", "define is done", "start", "start is done"]
 
 
 async def test_a_clone_has_its_own_disks_and_the_tpm_or_nothing(folder: Path) -> None:

@@ -17,12 +17,13 @@ class Kind(StrEnum):
     """What is noted.
 
     A volume or a file goes by the path that the API has for it, a file system by its name, a snapshot as
-    ``<dataset>@<name>``, and a domain with its UEFI variables and TPM state by its uuid.
+    ``<dataset>@<name>``, a domain with its UEFI variables and TPM state by its uuid, and its log by its name.
     """
 
     VOLUME = "VOLUME"
     FILE = "FILE"
     FIRMWARE = "FIRMWARE"
+    LOG = "LOG"
     SNAPSHOT = "SNAPSHOT"
     FILESYSTEM = "FILESYSTEM"
     #: One that was made just now: what somebody has put into it meanwhile keeps it.

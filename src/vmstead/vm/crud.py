@@ -24,7 +24,7 @@ from vmstead.vm.firmware import choose
 from vmstead.vm.lifecycle import power_off
 from vmstead.vm.model import Vm, VmCreate, VmFields
 from vmstead.vm.reconcile import InlineDevice, Reconciliation, reconcile
-from vmstead.vm.recovery import forget_firmware
+from vmstead.vm.recovery import remove_remains
 from vmstead.vm.shapes import VmShape
 from vmstead.vm.startable import refusals_of_change
 
@@ -182,7 +182,7 @@ class DeleteOptions(Model):
 
 @vm.method(role="VM_WRITE")
 async def delete(ctx: Ctx, id: int, options: DeleteOptions = DeleteOptions()) -> bool:
-    """Remove a virtual machine with its devices, UEFI variables and TPM state. Files of RAW disks stay.
+    """Remove a virtual machine with its devices, UEFI variables, TPM state and log. Files of RAW disks stay.
 
     An active VM is refused with EBUSY unless ``force`` is set.
     """
@@ -203,12 +203,12 @@ async def delete(ctx: Ctx, id: int, options: DeleteOptions = DeleteOptions()) ->
         devices = placed(ctx.vms.devices_of(id))
         disks = [each.device.storage(zvol=options.zvols, raw_file=False) for each in devices]
         volumes = [each for each in disks if each is not None]
-        firmware = Unfinished(Kind.FIRMWARE, target.uuid)
-        await ctx.vms.write(ctx.vms.delete(id), noting([*volumes, firmware]))
+        remains = [Unfinished(Kind.FIRMWARE, target.uuid), Unfinished(Kind.LOG, target.domain_name)]
+        await ctx.vms.write(ctx.vms.delete(id), noting([*volumes, *remains]))
         for device in devices:
             events.device_removed(ctx, device.id)
         events.vm_removed(ctx, id)
-        await forget_firmware(ctx, firmware)
+        await remove_remains(ctx, remains)
         failures = await discard_noted(ctx, volumes)
     if failures:
         texts = "; ".join(map(str, failures))

@@ -18,6 +18,7 @@ from vmstead.adapters.libvirt_engine.definitions import (
     KEEP_STATE,
     REMOVE_STATE,
     check,
+    define,
     look_up,
     undefine_inactive,
 )
@@ -301,14 +302,8 @@ class LibvirtEngine:
         return self._capabilities
 
     async def define(self, domain: Domain) -> None:
-        def define() -> None:
-            known = look_up(self._connected(), domain.uuid)
-            if known is not None and known.name() != domain.name:
-                # libvirt cannot rename by defining; what belongs to the uuid stays.
-                undefine_inactive(known, KEEP_STATE)
-            self._connected().defineXML(domain.xml.decode())
-
-        await call(define)
+        logs = self._target.log_folder if self._target is not None else None
+        await call(define, self._connected(), domain, logs)
 
     async def check(self, domain: Domain) -> None:
         await call(check, self._connected(), domain.xml.decode())
