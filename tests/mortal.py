@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 #: Seconds that a call gets until its server has answered or is dead.
 _PATIENCE = 60
-#: What the interpreter calls the changes to files, and which of their arguments are paths.
+#: What the interpreter calls the changes to files: the places of paths among the arguments, and of their folders.
 _CHANGES = {
-    "os.chmod": (0,),
-    "os.chown": (0,),
-    "os.link": (0, 1),
-    "os.mkdir": (0,),
-    "os.remove": (0,),
-    "os.rename": (0, 1),
-    "os.rmdir": (0,),
-    "os.symlink": (0, 1),
-    "os.truncate": (0,),
+    "os.chmod": {0: 2},
+    "os.chown": {0: 3},
+    "os.link": {0: 2, 1: 3},
+    "os.mkdir": {0: 2},
+    "os.remove": {0: 1},
+    "os.rename": {0: 2, 1: 3},
+    "os.rmdir": {0: 1},
+    "os.symlink": {1: 2},
+    "os.truncate": {0: 0},
 }
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
@@ -85,7 +85,7 @@ class Reaper:
             ):
                 self.step(f"open {path}")
         elif event in _CHANGES:
-            paths = [arguments[index] for index in _CHANGES[event]]
+            paths = [_whole(arguments[path], arguments[folder]) for path, folder in _CHANGES[event].items()]
             if any(self._is_ours(path) for path in paths):
                 self.step(f"{event} {' '.join(str(path) for path in paths)}")
         elif event == "subprocess.Popen":
@@ -100,8 +100,9 @@ class Reaper:
             # Of a descriptor nobody knows here what it belongs to.
             return True
         text = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
-        # The database's files are its own business: what counts is the transaction.
-        return text.startswith(str(self.root)) and "vmstead.db" not in text
+        # The database's files are its own business: what counts is the transaction. Of a name in a folder that is
+        # open, only whoever opened that knows where it is.
+        return (text.startswith(str(self.root)) or "/" not in text) and "vmstead.db" not in text
 
     def step(self, name: str) -> None:
         """Count a step that comes now, and die if it is the fatal one."""
@@ -110,6 +111,13 @@ class Reaper:
         self.steps.append(name.replace(f"{self.root}/", ""))
         if len(self.steps) == self.at:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _whole(path: object, folder: object) -> object:
+    """A path with the folder that it is relative to."""
+    if isinstance(path, int) or not isinstance(folder, int) or folder < 0:
+        return path
+    return f"{os.readlink(f'/proc/self/fd/{folder}')}/{os.fsdecode(path)}"  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from vmstead.adapters._sparse import make_folders
-from vmstead.adapters.places import VOLUMES
+from vmstead.adapters.places import VOLUMES, real
+from vmstead.adapters.real_paths import is_folder, open_at, replace_at
 from vmstead.ports.pools import DatasetKind
 
 _FILE = ".datasets.json"
@@ -32,12 +33,12 @@ class DatasetNotes:
 
     def is_filesystem(self, name: str) -> bool:
         """Whether it was made as a file system, and is there. Raises OSError."""
-        return self.of(name).get("kind") == DatasetKind.FILESYSTEM and self.folder(name).is_dir()
+        return self.of(name).get("kind") == DatasetKind.FILESYSTEM and is_folder(self.folder(name))
 
     def folder(self, name: str) -> Path:
-        """Where a file system lies. The name has been checked."""
+        """Where a file system lies. The name has been checked; below the pool's folder no link leads there."""
         pool, _, rest = name.partition("/")
-        return self._pools[pool].joinpath(*rest.split("/"))
+        return real(self._pools[pool], may_be_missing=True).joinpath(*rest.split("/"))
 
     def set(self, name: str, properties: Mapping[str, object]) -> None:
         """Change properties; None takes one away, those left out stay. Raises OSError."""
@@ -68,11 +69,11 @@ class DatasetNotes:
         file = self._file(pool)
         make_folders(file.parent)
         new = file.with_suffix(".new")
-        with new.open("w") as stream:
+        with open(open_at(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w") as stream:
             json.dump(known, stream, indent=1)
             stream.flush()
             os.fsync(stream.fileno())
-        new.replace(file)
+        replace_at(new, file)
 
     def _file(self, pool: str) -> Path:
-        return self._pools[pool] / VOLUMES / _FILE
+        return real(self._pools[pool], may_be_missing=True) / VOLUMES / _FILE

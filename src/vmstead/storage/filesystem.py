@@ -197,8 +197,7 @@ async def get(ctx: Ctx, path: NonEmpty) -> None:
     with storage_errors():
         if (await ctx.files.info(path)).kind is not FileKind.FILE:
             raise CallError(f"{path} is not a regular file", errno.EISDIR)
-        place = await ctx.volumes.locate(path)
-    await send_file(place, ctx.pipe)
+        await send_file(ctx.files.open(path), ctx.pipe)
 
 
 class PutOptions(Model):
