@@ -79,6 +79,7 @@ from vmstead.vm import (
     display,
     events,
     guest_network,
+    halting,
     holding,
     host_power,
     images,
@@ -259,8 +260,12 @@ def build(
     def on_viewed(uuid: str) -> None:
         services.tasks.start(holding.viewed(services, uuid), name=f"a look at {uuid}")
 
-    # Guests went on while the connection was away; their consoles did not.
-    states = States(clock, on_state, lambda: consoles.watch_all(states.active()), on_viewed)
+    def on_connected() -> None:
+        # Guests went on while the connection was away; their consoles did not.
+        consoles.watch_all(states.active())
+        services.tasks.start(halting.resume_left(services), name="letting halted guests go on")
+
+    states = States(clock, on_state, on_connected, on_viewed)
     measuring = Measuring(clock, tasks, states, engine, host, all_pools, config.history * 60)
     services = Services(
         config=config,

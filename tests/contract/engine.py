@@ -223,11 +223,12 @@ class EngineContract:
             await engine.copy_tpm(uuid, UNKNOWN)
             await engine.undefine(UNKNOWN)
 
-    async def test_an_undefined_domain_is_gone(self, machine: Machine) -> None:
+    @pytest.mark.parametrize("keep_state", [False, True])
+    async def test_an_undefined_domain_is_gone(self, machine: Machine, keep_state: bool) -> None:
         async with guest(machine, running=False) as (engine, _, uuid):
-            await engine.undefine(uuid)
+            await engine.undefine(uuid, keep_state=keep_state)
             assert await kind_of(engine.start(uuid)) is EngineErrorKind.NO_DOMAIN
-            await engine.undefine(uuid)
+            await engine.undefine(uuid, keep_state=keep_state)
 
     async def test_what_a_stopped_domain_cannot_do(self, machine: Machine) -> None:
         async with guest(machine, running=False) as (engine, _, uuid):
@@ -245,6 +246,7 @@ class EngineContract:
     async def test_a_running_domain_keeps_its_definition_and_its_name(self, machine: Machine) -> None:
         async with guest(machine) as (engine, listener, uuid):
             assert await kind_of(engine.undefine(uuid)) is EngineErrorKind.WRONG_STATE
+            assert await kind_of(engine.undefine(uuid, keep_state=True)) is EngineErrorKind.WRONG_STATE
             renamed = machine.domain("renamed", uuid)
             assert await kind_of(engine.define(renamed)) is EngineErrorKind.WRONG_STATE
             await engine.destroy(uuid)

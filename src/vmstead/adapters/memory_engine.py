@@ -66,7 +66,7 @@ class MemoryEngine:
 
     Attributes:
         script: behaviour of the guests that have none of their own in ``scripts``, which is keyed by uuid.
-        refused: what is wrong with documents, by uuid.
+        refused: what is wrong with documents, by a text that they have.
         displays: the guests' ends of displays that were opened, for tests to speak at.
         calls: the actions that were asked for, for tests to look at: ``("start", uuid)``.
     """
@@ -77,6 +77,10 @@ class MemoryEngine:
     calls: list[tuple[str, str]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     displays: "asyncio.Queue[socket.socket]" = field(default_factory=asyncio.Queue)
+    #: The machines that it has, by architecture.
+    machines: dict[str, tuple[str, ...]] = field(
+        default_factory=lambda: {"x86_64": ("pc", "pc-i440fx-9.2", "pc-q35-6.2", "pc-q35-9.2", "q35")}
+    )
     _domains: dict[str, _Entry] = field(default_factory=dict)
     _listener: EngineListener | None = None
     _pids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(4_000_000))
@@ -148,15 +152,14 @@ class MemoryEngine:
 
     async def capabilities(self) -> Capabilities:
         self._require_connection()
-        return Capabilities(
-            {"x86_64": ("pc", "pc-i440fx-9.2", "pc-q35-9.2", "q35")}, ("EPYC", "Nehalem", "qemu64")
-        )
+        return Capabilities(self.machines, ("EPYC", "Nehalem", "qemu64"))
 
     async def check(self, domain: Domain) -> None:
         self._require_connection()
-        document = _parsed(domain)
-        if document.findtext("uuid") in self.refused:
-            raise EngineError(EngineErrorKind.REFUSED, self.refused[domain.uuid])
+        _parsed(domain)
+        for text, reason in self.refused.items():
+            if text.encode() in domain.xml:
+                raise EngineError(EngineErrorKind.REFUSED, reason)
 
     async def define(self, domain: Domain) -> None:
         self._require_connection()
@@ -177,7 +180,7 @@ class MemoryEngine:
         else:
             known.domain = domain
 
-    async def undefine(self, uuid: str) -> None:
+    async def undefine(self, uuid: str, *, keep_state: bool = False) -> None:
         self._require_connection()
         entry = self._domains.get(uuid)
         if entry is not None and entry.state.active:

@@ -16,6 +16,7 @@ from vmstead.ctx import Ctx
 from vmstead.errors import Problem
 from vmstead.kernel.model import Model
 from vmstead.kernel.xml import Element, el
+from vmstead.store.unfinished import Unfinished
 
 
 def problem(attribute: str, message: str, errno: int = 22) -> Problem:
@@ -175,8 +176,9 @@ class Device(Model):
 
     # --- deleting ---------------------------------------------------------------------------------
 
-    async def release(self, ctx: Ctx, *, zvol: bool, raw_file: bool) -> None:
-        """Remove the storage behind the device, if it is of the kind that the caller named."""
+    def storage(self, *, zvol: bool, raw_file: bool) -> Unfinished | None:
+        """The storage behind the device that goes with it, if it is of the kind that the caller named."""
+        return None
 
     # --- facts ------------------------------------------------------------------------------------
 

@@ -194,8 +194,11 @@ class Engine(Protocol):
         says nothing.
         """
 
-    async def undefine(self, uuid: str) -> None:
-        """Forget an inactive domain and the firmware and TPM state that belong to it. Unknown: no error."""
+    async def undefine(self, uuid: str, *, keep_state: bool = False) -> None:
+        """Forget an inactive domain and, unless it is kept, the firmware and TPM state that belong to it.
+
+        Unknown: no error. WRONG_STATE, when the domain is active.
+        """
 
     async def copy_tpm(self, uuid: str, target: str) -> None:
         """Give a domain that is not there yet the TPM state that another one has; nothing where there is none.

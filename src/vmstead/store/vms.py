@@ -196,6 +196,17 @@ class VmStore:
 
         return change
 
+    def restore_device(
+        self, id: int, vm: int, order: int | None, attributes: Mapping[str, object]
+    ) -> Callable[[Connection], None]:
+        """A write that puts a device back that was removed, and drops the note about its storage."""
+        insert = self.insert_device(vm, order, attributes)
+
+        def change(connection: Connection) -> None:
+            connection.execute("UPDATE vm_device SET id = ? WHERE id = ?", (id, insert(connection)))
+
+        return change
+
     def update_device(
         self,
         id: int,

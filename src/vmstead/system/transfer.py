@@ -1,5 +1,6 @@
 """``core.download``: jobs whose result is a file, which a client then fetches by HTTP."""
 
+import asyncio
 import contextlib
 from collections.abc import Sequence
 
@@ -77,4 +78,4 @@ async def send_logs(ctx: Ctx, id: int) -> None:
     # Nothing may have been written to it, and it goes with its job.
     if job.log is not None:
         with contextlib.suppress(FileNotFoundError):
-            await send_file(job.log.path, ctx.pipe)
+            await send_file(asyncio.to_thread(job.log.path.open, "rb"), ctx.pipe)

@@ -28,7 +28,7 @@ from vmstead.ports.volumes import (
     volume_path,
 )
 from vmstead.rpc.registry import Namespace
-from vmstead.store.unfinished import Kind
+from vmstead.store.unfinished import Kind, Unfinished
 from vmstead.vm.usage import active_users, kept_inactive, refuse_active
 
 vm = Namespace("vm")
@@ -165,7 +165,7 @@ async def _fill(
     async with undo() as steps:
         with _failures(f"{path} could not be copied to {target.name}"):
             create = partial(ctx.volumes.create, new, target.size)
-            made = await claimed(ctx, steps, Kind.VOLUME, volume_path(new), create)
+            made = await claimed(ctx, steps, Unfinished(Kind.VOLUME, volume_path(new)), create)
             progress = _progress(ctx, f"Copying {path} to {target.name}")
             await ctx.log(f"{path} holds a disk of {image.size} bytes in the format {image.format}")
             await ctx.images.convert(source, image, made.source, "raw", is_blank=True, progress=progress)
@@ -176,7 +176,7 @@ async def _fill(
 
 async def _replace(ctx: Ctx, name: str, new: str) -> None:
     await ctx.volumes.replace(name, new)
-    await ctx.unfinished.forget(Kind.VOLUME, volume_path(new))
+    await ctx.unfinished.forget(Unfinished(Kind.VOLUME, volume_path(new)))
 
 
 async def _dump(ctx: Ctx, volume: Volume, to_file: tuple[str, str], format: str, *, over: bool) -> None:
@@ -196,7 +196,8 @@ async def _dump(ctx: Ctx, volume: Volume, to_file: tuple[str, str], format: str,
     users = await active_users(ctx, volume.source.path)
     async with undo() as steps:
         with _failures(f"{volume.name} could not be copied to {path}"):
-            await claimed(ctx, steps, Kind.FILE, new, partial(ctx.volumes.create_file, new, 0))
+            note = Unfinished(Kind.FILE, new)
+            await claimed(ctx, steps, note, partial(ctx.volumes.create_file, new, 0))
             target = DiskSource(await ctx.volumes.locate(new), is_block=False)
             caution = f"; {users[0]} may write to it meanwhile" if users else ""
             progress = _progress(ctx, f"Copying {volume.name} to {path}{caution}")
@@ -209,7 +210,7 @@ async def _dump(ctx: Ctx, volume: Volume, to_file: tuple[str, str], format: str,
 
 async def _publish(ctx: Ctx, new: str, path: str, over: bool) -> None:
     await ctx.volumes.publish_file(new, path, over=over)
-    await ctx.unfinished.forget(Kind.FILE, new)
+    await ctx.unfinished.forget(Unfinished(Kind.FILE, new))
 
 
 def _progress(ctx: Ctx, status: str) -> Callable[[int], None]:

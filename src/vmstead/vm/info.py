@@ -126,7 +126,7 @@ async def log_file_download(ctx: Ctx, id: int) -> str | None:
     path = await log_file(ctx, find(ctx, id))
     if ctx.has_pipe:
         if path is not None:
-            await send_file(path, ctx.pipe)
+            await send_file(asyncio.to_thread(path.open, "rb"), ctx.pipe)
         return None
     return await asyncio.to_thread(_end_of, path) if path is not None else ""
 

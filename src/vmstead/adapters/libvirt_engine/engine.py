@@ -19,6 +19,7 @@ from vmstead.adapters.libvirt_engine.definitions import (
     KEEP_STATE,
     REMOVE_STATE,
     check,
+    define,
     look_up,
     undefine_inactive,
 )
@@ -307,24 +308,18 @@ class LibvirtEngine:
         return self._capabilities
 
     async def define(self, domain: Domain) -> None:
-        def define() -> None:
-            known = look_up(self._connected(), domain.uuid)
-            if known is not None and known.name() != domain.name:
-                # libvirt cannot rename by defining; what belongs to the uuid stays.
-                undefine_inactive(known, KEEP_STATE)
-            self._connected().defineXML(domain.xml.decode())
-
-        await call(define)
+        logs = self._target.log_folder if self._target is not None else None
+        await call(define, self._connected(), domain, logs)
 
     async def check(self, domain: Domain) -> None:
         await call(check, self._connected(), domain.xml.decode())
 
-    async def undefine(self, uuid: str) -> None:
+    async def undefine(self, uuid: str, *, keep_state: bool = False) -> None:
         def undefine() -> None:
             known = look_up(self._connected(), uuid)
             if known is not None:
-                undefine_inactive(known, REMOVE_STATE)
-            if self._target is not None and self._target.tpm_states is not None:
+                undefine_inactive(known, KEEP_STATE if keep_state else REMOVE_STATE)
+            if not keep_state and self._target is not None and self._target.tpm_states is not None:
                 # Also that of a domain which was never defined, and what an older libvirt has left.
                 remove_state(self._target.tpm_states, uuid)
 
