@@ -14,8 +14,16 @@ from vmstead.vm.model import VmCreate
 #: Methods and collections that no TrueNAS of these versions has.
 EXTENSIONS = frozenset(
     {
+        "core.get_events",
+        "reporting.host_history",
+        "system.readiness",
+        "vm.console_log",
+        "vm.get_display_ticket",
         "vm.get_guest_network_interfaces",
+        "vm.get_screenshot",
         "vm.reset",
+        "vm.stats",
+        "vm.stats_history",
         "vmstead.version",
     }
 )
