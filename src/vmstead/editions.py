@@ -14,6 +14,7 @@ from vmstead.vm.model import VmCreate
 #: Methods and collections that no TrueNAS of these versions has.
 EXTENSIONS = frozenset(
     {
+        "core.get_events",
         "reporting.host_history",
         "system.readiness",
         "vm.console_log",

@@ -110,35 +110,41 @@ async def test_many_clients_at_once_are_all_served(
 
 
 async def test_a_client_that_sends_ten_thousand_calls_is_held_to_its_limits(tmp_path: Path) -> None:
-    async with asyncio.timeout(PATIENCE), served(tmp_path / "s") as server:
-        async with clients(server.where, 2, 0) as (greedy, other):
-            sending = asyncio.ensure_future(pipeline(greedy, 10_000))
-            # Others are answered meanwhile.
-            for _ in range(20):
-                assert await other.call("vm.query") == []
-            frames = [json.loads(await greedy.socket.receive_str()) for _ in range(10_000)]
-            await sending
-            assert sorted(frame["id"] for frame in frames) == [*range(10_000)]
-            refused = [frame["error"] for frame in frames if "error" in frame]
-            assert {error["code"] for error in refused} <= {-32000}
-            assert sum("result" in frame for frame in frames) >= 20
-            assert await greedy.call("core.ping") == "pong"
+    async with (
+        asyncio.timeout(PATIENCE),
+        served(tmp_path / "s") as server,
+        clients(server.where, 2, 0) as (greedy, other),
+    ):
+        sending = asyncio.ensure_future(pipeline(greedy, 10_000))
+        # Others are answered meanwhile.
+        for _ in range(20):
+            assert await other.call("vm.query") == []
+        frames = [json.loads(await greedy.socket.receive_str()) for _ in range(10_000)]
+        await sending
+        assert sorted(frame["id"] for frame in frames) == [*range(10_000)]
+        refused = [frame["error"] for frame in frames if "error" in frame]
+        assert {error["code"] for error in refused} <= {-32000}
+        assert sum("result" in frame for frame in frames) >= 20
+        assert await greedy.call("core.ping") == "pong"
 
 
 async def test_a_client_that_never_reads_what_it_asked_for_is_cut_off(tmp_path: Path) -> None:
-    async with asyncio.timeout(PATIENCE), served(tmp_path / "s") as server:
-        async with clients(server.where, 2, 0) as (deaf, other):
-            vm = await other.call("vm.create", {"name": "large", "memory": 64, "description": "x" * 1000})
-            for _ in range(20):
-                await other.call("vm.device.create", {"vm": vm["id"], "attributes": {"dtype": "NIC"}})
-            with contextlib.suppress(ConnectionError):
-                await pipeline(deaf, 30_000, "vm.query")
-            # What had been sent can still be read; then the connection ends without a word.
-            with contextlib.suppress(aiohttp.ClientError, TypeError):
-                while True:
-                    await deaf.socket.receive_str()
-            assert deaf.socket.closed
-            assert len(await other.call("vm.query")) == 1
+    async with (
+        asyncio.timeout(PATIENCE),
+        served(tmp_path / "s") as server,
+        clients(server.where, 2, 0) as (deaf, other),
+    ):
+        vm = await other.call("vm.create", {"name": "large", "memory": 64, "description": "x" * 1000})
+        for _ in range(20):
+            await other.call("vm.device.create", {"vm": vm["id"], "attributes": {"dtype": "NIC"}})
+        with contextlib.suppress(ConnectionError):
+            await pipeline(deaf, 30_000, "vm.query")
+        # What had been sent can still be read; then the connection ends without a word.
+        with contextlib.suppress(aiohttp.ClientError, TypeError):
+            while True:
+                await deaf.socket.receive_str()
+        assert deaf.socket.closed
+        assert len(await other.call("vm.query")) == 1
 
 
 async def pipeline(client: Client, calls: int, method: str = "core.ping") -> None:

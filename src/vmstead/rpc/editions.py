@@ -72,7 +72,8 @@ class Edition:
 
     def event(self, event: Event) -> Event | None:
         """An event as clients of this version see it; None where they do not."""
-        if event.collection in self.without:
+        # A source's name may be followed by arguments.
+        if event.collection.partition(":")[0] in self.without:
             return None
         paths = self.hidden.get(event.collection)
         if paths is None or event.fields is None:

@@ -39,6 +39,12 @@ def test_notifications_are_not_answered_and_not_even_encoded() -> None:
 def test_events_are_notifications() -> None:
     event = Event("x", "removed", 1)
     assert JsonRpc().event(event) is event.frame
+    ended = json.loads(JsonRpc().unsubscribed("x", None))
+    assert ended == {
+        "jsonrpc": "2.0",
+        "method": "notify_unsubscribed",
+        "params": {"collection": "x", "error": None},
+    }
 
 
 def test_what_ends_a_connection_says_why() -> None:

@@ -80,6 +80,7 @@ def test_events_of_other_collections_are_as_they_are_and_of_unknown_ones_are_not
     event = Event("core.get_jobs", "changed", 1, {"new": 1})
     assert NEWEST.event(event) is event
     assert NEWEST.event(Event("added", "changed", 1, {})) is None
+    assert NEWEST.event(Event('added:{"interval": 2}', "added", fields={})) is None
     removed = Event("x", "removed", 1)
     assert Edition("v1", hidden={"x": ("a",)}).event(removed) is removed
 

@@ -219,3 +219,11 @@ def test_events_are_told_without_an_envelope_and_encoded_once() -> None:
         "extra": {"state": "RUNNING"},
     }
     assert connected().event(event) is frame
+
+
+def test_the_end_of_a_source_is_told_with_what_ended_it() -> None:
+    codec = connected()
+    assert shown(codec.unsubscribed("vm.stats", None)) == {"msg": "nosub", "collection": "vm.stats"}
+    failed = shown(codec.unsubscribed("vm.stats", CallError("gone", errno.ENOENT)))
+    assert failed.pop("error")["reason"] == "[ENOENT] gone"
+    assert failed == {"msg": "nosub", "collection": "vm.stats"}
