@@ -6,9 +6,16 @@ kernel=$1
 cd /root/lab
 
 # --- the project, as a newcomer sets it up ---------------------------------------------------------
-export PIP_CERT=/root/lab/trusted.crt PIP_CONFIG_FILE=/root/lab/pip.conf NODE_EXTRA_CA_CERTS=/root/lab/trusted.crt
+# Packages come as they come to the machine that builds this, whatever that trusts.
+certificates=/etc/ssl/certs/ca-certificates.crt
+mv $certificates own.crt
+cp trusted.crt $certificates
+cp pip.conf /etc/pip.conf
+export PIP_CERT=$certificates NODE_EXTRA_CA_CERTS=$certificates
 /opt/vmstead/bin/setup --dev
 /opt/vmstead/.venv/bin/python -m vmstead.demo.guest
+mv own.crt $certificates
+rm /etc/pip.conf
 
 # --- kernel and modules ----------------------------------------------------------------------------
 mkdir -p "/lib/modules/$kernel/updates/dkms"
