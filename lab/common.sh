@@ -29,10 +29,18 @@ sources() {
 # digest FILE...: a short name for what is in these files (and on standard input, with -).
 digest() { cat -- "$@" | sha256sum | cut -c1-16; }
 
-# bootstrap OPTIONS... RELEASE TARGET: a Debian system from packages, as root or with user namespaces.
+# bootstrap OPTIONS... RELEASE TARGET: a Debian system from packages, as root or with user namespaces. What all that
+# prints is shown only when it fails.
 bootstrap() {
+    local log
     command -v mmdebstrap >/dev/null || die "mmdebstrap is not installed: run bin/setup --lab"
-    sources | mmdebstrap --quiet --aptopt='APT::Install-Recommends "false"' "$@" -
+    log=$(mktemp)
+    if ! sources | mmdebstrap --quiet --aptopt='APT::Install-Recommends "false"' "$@" - >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        rm "$log"
+        die "the system could not be built"
+    fi
+    rm "$log"
 }
 
 # Whether the distribution has a package of that name now.

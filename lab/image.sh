@@ -34,12 +34,17 @@ bootstrap --variant=minbase --include="$packages" \
     --customize-hook='mkdir -p "$1/root/lab" "$1/opt/vmstead"' \
     --customize-hook="cp '$work/put/'* '$work/modules.tar' '$work/files.tar' \"\$1/root/lab\"" \
     --customize-hook="tar -C \"\$1/opt/vmstead\" -xf '$work/project.tar'" \
-    --customize-hook="chroot \"\$1\" bash /root/lab/inside.sh '$kernel' >&2" \
+    --customize-hook="chroot \"\$1\" bash /root/lab/inside.sh '$kernel'" \
     --customize-hook="cp \"\$1/boot/vmlinuz-$kernel\" '$work/image/vmlinuz'" \
     --customize-hook="cp \"\$1/boot/initrd.img-$kernel\" '$work/image/initrd.img'" \
     --customize-hook='rm -rf "$1/boot/"* "$1/root/lab" "$1/var/cache/apt/archives/"*.deb' \
     --customize-hook="'$top/lab/disk.sh' \"\$1\" '$work/image/disk.raw'" \
-    "$release" /dev/null >&2
+    "$release" /dev/null
 rm -rf "$folder"
 mv "$work/image" "$folder"
+# What is made of older recipes goes, unless somebody works in it.
+for old in "$cache"/image-*; do
+    pid=$(cat "$old/by-hand/pid" 2>/dev/null || echo none)
+    if [ "$old" != "$folder" ] && [ ! -d "/proc/$pid" ]; then rm -rf "$old"; fi
+done
 echo "$folder"

@@ -24,7 +24,7 @@ depmod "$kernel"
 tar -C / --no-same-owner -xf files.tar
 # The host starts without a boot loader, from a disk whose driver must be at hand.
 printf '%s\n' virtio_pci virtio_blk ext4 >>/etc/initramfs-tools/modules
-sed -i 's/^MODULES=.*/MODULES=list/; s/^COMPRESS=.*/COMPRESS=lz4/' /etc/initramfs-tools/initramfs.conf
+sed -i 's/^MODULES=.*/MODULES=list/; s/^COMPRESS=.*/COMPRESS=gzip/' /etc/initramfs-tools/initramfs.conf
 update-initramfs -u -k "$kernel"
 
 # --- who it is and what it starts ------------------------------------------------------------------

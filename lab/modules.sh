@@ -19,7 +19,7 @@ trap 'rm -rf "$work"' EXIT
 bootstrap --variant=apt --include=linux-headers-amd64,dkms,build-essential,kmod,zfs-dkms \
     --customize-hook="chroot \"\$1\" sh -c 'ls /lib/modules/*/updates/dkms/zfs.ko* >/dev/null'" \
     --customize-hook="tar -C \"\$1/lib/modules\" -cf '$work/modules.tar' ." \
-    "$release" /dev/null >&2
+    "$release" /dev/null
 mkdir "$work/all" "$work/modules"
 tar -C "$work/all" -xf "$work/modules.tar"
 kernel=$(basename "$(dirname "$(dirname "$(ls -d "$work"/all/*/updates/dkms)")")")

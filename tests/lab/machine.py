@@ -88,9 +88,21 @@ class Machine:
             asyncio.get_running_loop().remove_reader(descriptor)
             os.close(descriptor)
 
+    async def reboot(self) -> float:
+        """Have it start anew by itself, and wait until it is back; the seconds that its going down took."""
+        async with self._monitor() as monitor:
+            began = time.monotonic()
+            await self.ssh("systemctl reboot")
+            await monitor.until("RESET", patience=PATIENCE)
+            down = time.monotonic() - began
+        await run(["ssh", *self.ssh_options(), "-O", "exit", "root@127.0.0.1"])
+        await self._reachable()
+        return down
+
     async def reset(self) -> None:
         """Press its reset button, and wait until it is back."""
         await self.qmp("system_reset")
+        await run(["ssh", *self.ssh_options(), "-O", "exit", "root@127.0.0.1"])
         await self._reachable()
 
     # --- what happens to its hardware -------------------------------------------------------------
@@ -251,9 +263,9 @@ class Monitor:
             raise RuntimeError(f"{command}: {answer['error']['desc']}")
         return answer["return"]
 
-    async def until(self, *kinds: str) -> dict[str, Any]:
+    async def until(self, *kinds: str, patience: float = 120) -> dict[str, Any]:
         """The next message with one of these members, or the next event of one of these names."""
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(patience):
             while line := await self.reader.readline():
                 message: dict[str, Any] = json.loads(line)
                 if message.keys() & set(kinds) or message.get("event") in kinds:
