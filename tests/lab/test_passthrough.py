@@ -23,7 +23,6 @@ async def test_choices_are_what_the_host_has(lab: LabHost) -> None:
     listed = (await lab.sh("lspci -D -n | cut -d' ' -f1")).splitlines()
     assert sorted(choices) == sorted(f"pci_{slot.replace(':', '_').replace('.', '_')}" for slot in listed)
     card = choices[CARD]
-    assert (card["capability"]["vendor_id"], card["capability"]["product_id"]) == ("0x8086", "0x10d3")
     assert "82574L" in card["capability"]["product"]
     assert (card["drivers"], card["available"], card["error"]) == (["e1000e"], True, None)
     assert card["iommu_group"]["number"] is not None
