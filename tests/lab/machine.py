@@ -149,7 +149,9 @@ class Machine:
             "UserKnownHostsFile": "/dev/null",
             "LogLevel": "ERROR",
             "ConnectTimeout": "5",
+            # A host that is busy with guests may not answer for a while.
             "ServerAliveInterval": "15",
+            "ServerAliveCountMax": "40",
             "ControlMaster": "auto",
             "ControlPath": str(self.folder / "ssh"),
             "ControlPersist": "600",
