@@ -167,18 +167,26 @@ class Host:
     api: Api = field(init=False)
 
     @asynccontextmanager
-    async def connect(self, *, over_tcp: bool = False) -> AsyncIterator[Api]:
+    async def connect(self, *, over_tcp: bool = False, version: str = "current") -> AsyncIterator[Api]:
         """Another client. The unix socket logs in by itself, TCP does not."""
+        async with self.dial(f"/api/{version}", over_tcp=over_tcp) as socket:
+            api = Api(socket)
+            reader = asyncio.get_running_loop().create_task(api.read())
+            try:
+                yield api
+            finally:
+                await socket.close()
+                await reader
+
+    @asynccontextmanager
+    async def dial(
+        self, path: str, *, over_tcp: bool = False, **options: Any
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket at this address, with aiohttp's options for it."""
         async with aiohttp.ClientSession(connector=self._connector(over_tcp)) as session:
             url = self.tcp_url if over_tcp else "ws://localhost"
-            async with session.ws_connect(f"{url}/api/current", max_msg_size=0) as socket:
-                api = Api(socket)
-                reader = asyncio.get_running_loop().create_task(api.read())
-                try:
-                    yield api
-                finally:
-                    await socket.close()
-                    await reader
+            async with session.ws_connect(f"{url}{path}", max_msg_size=0, **options) as socket:
+                yield socket
 
     def _connector(self, over_tcp: bool) -> aiohttp.BaseConnector:
         return aiohttp.TCPConnector() if over_tcp else aiohttp.UnixConnector(str(self.config.socket))

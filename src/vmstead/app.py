@@ -1,23 +1,30 @@
 """The server put together: settings in, a running server out. The only place that knows every part."""
 
+import asyncio
 import contextlib
 import fcntl
 import os
+import shutil
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from vmstead import editions
+from vmstead.adapters import readiness
+from vmstead.adapters.console_files import ConsoleFiles
 from vmstead.adapters.dir_pools import DirPools
 from vmstead.adapters.dir_volumes import DirVolumes
-from vmstead.adapters.engine_choice import make_engine
+from vmstead.adapters.engine_choice import CONSOLES, make_engine
 from vmstead.adapters.linux_host import LinuxHost
 from vmstead.adapters.places import Places
 from vmstead.adapters.pool_files import PoolFiles
 from vmstead.adapters.qemu_img import QemuImg
+from vmstead.adapters.server_tls import ServerTls, TlsError
 from vmstead.config import Config
 from vmstead.ctx import Services
 from vmstead.kernel.bus import Bus
@@ -26,16 +33,20 @@ from vmstead.kernel.consoles import Consoles
 from vmstead.kernel.jobs import COLLECTION, Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
+from vmstead.kernel.measuring import Measuring
 from vmstead.kernel.states import States
 from vmstead.kernel.tasks import Tasks
+from vmstead.kernel.viewers import Viewers
 from vmstead.ports.engine import DomainState, Engine
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
 from vmstead.ports.volumes import Volumes
 from vmstead.rpc.dispatch import owner_of
 from vmstead.rpc.registry import Namespace, table
+from vmstead.rpc.sources import Source, Sources
 from vmstead.rpc.tokens import Tokens
 from vmstead.storage import dataset, filesystem, permissions, pool, snapshot
+from vmstead.storage import events as storage_events
 from vmstead.store.accounts import AccountStore
 from vmstead.store.alerts import AlertStore
 from vmstead.store.db import Database, DatabaseError, open_database
@@ -43,22 +54,39 @@ from vmstead.store.memory import MemoryStore
 from vmstead.store.seal import Seal
 from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
-from vmstead.system import alert, auth, core, disk, network, product, service, settings, transfer
+from vmstead.system import (
+    alert,
+    auth,
+    bulk,
+    catalogue,
+    core,
+    disk,
+    network,
+    product,
+    reporting,
+    service,
+    settings,
+    transfer,
+)
 from vmstead.system import info as system_info
+from vmstead.system import readiness as host_readiness
 from vmstead.vm import (
     choices,
     clone,
+    console_log,
     crud,
     device,
     display,
     events,
     guest_network,
+    halting,
     holding,
     host_power,
     images,
     info,
     lifecycle,
     memory_info,
+    stats,
 )
 from vmstead.vm import host as host_end
 from vmstead.vm.recovery import clean_up
@@ -74,8 +102,10 @@ NAMESPACES: list[Namespace] = [
     clone.vm,
     lifecycle.vm,
     info.vm,
+    console_log.vm,
     memory_info.vm,
     guest_network.vm,
+    stats.vm,
     display.vm,
     device.vm_device,
     choices.vm_device,
@@ -88,6 +118,8 @@ NAMESPACES: list[Namespace] = [
     snapshot.pool_snapshot,
     auth.auth,
     core.core,
+    bulk.core,
+    catalogue.core,
     transfer.core,
     product.system,
     product.failover,
@@ -104,10 +136,29 @@ NAMESPACES: list[Namespace] = [
     service.service,
     host_power.system,
     alert.alert,
+    reporting.reporting,
+    host_readiness.system,
 ]
 
+#: Collections with arguments, which are told of while somebody has subscribed.
+SOURCES: list[Source] = [reporting.REALTIME, stats.STATS]
+
+#: What subscribing takes, for every collection.
+EVENT_ROLES: dict[str, str | None] = {
+    **events.ROLES,
+    **host_power.ROLES,
+    **alert.ROLES,
+    **storage_events.ROLES,
+    COLLECTION: None,
+    **{each.name: each.role for each in SOURCES},
+}
+
+#: Folder in that of the state.
+_JOB_LOGS = "jobs"
 #: Seconds that calls under way get to end when the server stops.
 _PATIENCE = 5.0
+#: Hosts to listen on that are no names of this machine.
+_ANYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, not listened on
 
 
 class StartupError(Exception):
@@ -157,7 +208,11 @@ async def running(
             clock,
             images or QemuImg(),
         )
-        application = Application(services, os.geteuid(), RateLimit(clock, config.login_rate))
+        application = Application(
+            *(services, os.geteuid(), RateLimit(clock, config.login_rate)),
+            editions=(editions.CURRENT, *editions.NUMBERED),
+            legacy=editions.LEGACY,
+        )
         web = WebServer(application)
         # The engine connects while clients are already being answered; what needs it waits for it.
         stack.push_async_callback(engine.close)
@@ -165,6 +220,7 @@ async def running(
         stack.push_async_callback(services.consoles.close)
         stack.push_async_callback(services.jobs.close)
         stack.push_async_callback(services.tasks.close, _PATIENCE)
+        stack.callback(services.measuring.close)
         stack.push_async_callback(web.close)
         if config.stop_guests_on_exit:
             stack.push_async_callback(host_end.stop_guests, services)
@@ -175,7 +231,7 @@ async def running(
         stack.callback(watch.stop)
         watch.start()
         await web.open()
-        yield Server(services, await _listen(web, config))
+        yield Server(services, await _listen(web, config, services, stack))
 
 
 def build(
@@ -188,46 +244,58 @@ def build(
     images: Images,
 ) -> Services:
     """The services, wired together."""
-    bus = Bus()
-    consoles = Consoles(engine)
+    bus, tasks = Bus(), Tasks()
+    console_logs = ConsoleFiles(config.state / CONSOLES)
+    consoles = Consoles(engine, console_logs)
+    all_pools = DirPools(pools(config), DirVolumes(pools(config), config.roots))
+    memory = MemoryStore(database)
 
     def on_state(uuid: str, old: DomainState, new: DomainState) -> None:
         if new.active and not old.active:
             consoles.watch(uuid)
         events.state_changed(services, uuid, new)
+        if new.active is not old.active:
+            services.measuring.check()
 
     def on_viewed(uuid: str) -> None:
         services.tasks.start(holding.viewed(services, uuid), name=f"a look at {uuid}")
 
     def on_connected() -> None:
         # Guests went on while the connection was away; their consoles did not.
-        for uuid in services.states.active():
-            consoles.watch(uuid)
+        consoles.watch_all(states.active())
+        services.tasks.start(halting.resume_left(services), name="letting halted guests go on")
 
+    states = States(clock, on_state, on_connected, on_viewed)
+    measuring = Measuring(clock, tasks, states, engine, host, all_pools, config.history * 60)
     services = Services(
         config=config,
         clock=clock,
         bus=bus,
-        jobs=Jobs(clock, bus, owner_of),
+        jobs=Jobs(clock, bus, owner_of, config.state / _JOB_LOGS),
         locks=Locks(clock),
-        states=States(clock, on_state, on_connected, on_viewed),
+        states=states,
         engine=engine,
         host=host,
         volumes=volumes,
         images=images,
         files=PoolFiles(Places(pools(config), config.roots)),
-        pools=DirPools(pools(config), DirVolumes(pools(config), config.roots)),
+        pools=all_pools,
         vms=VmStore(database, Seal(config.state / "secret.key")),
         accounts=AccountStore(database),
         unfinished=UnfinishedStore(database),
-        memory=MemoryStore(database),
-        alerts=AlertStore(MemoryStore(database)),
+        memory=memory,
+        alerts=AlertStore(memory),
         promised_memory=Ledger(),
         consoles=consoles,
+        console_logs=console_logs,
+        viewers=Viewers(),
+        examine=partial(readiness.examine, config, host),
         tokens=Tokens(clock),
-        tasks=Tasks(),
+        tasks=tasks,
+        measuring=measuring,
+        sources=Sources(SOURCES, lambda: services),
         methods=table(NAMESPACES),
-        event_roles={**events.ROLES, **host_power.ROLES, **alert.ROLES, COLLECTION: None},
+        event_roles=EVENT_ROLES,
     )
     return services
 
@@ -256,6 +324,8 @@ def _open_state(config: Config, stack: AsyncExitStack) -> Database:
         raise StartupError(
             f"another server is using {state}; stop it, or choose another folder with --state"
         ) from None
+    # Jobs end with the server that they ran in.
+    shutil.rmtree(state / _JOB_LOGS, ignore_errors=True)
     if config.is_default_state and os.geteuid() == 0:
         _link_default_pool(state)
     try:
@@ -283,13 +353,13 @@ def _link_default_pool(state: Path) -> None:
             name.symlink_to(target)
 
 
-async def _listen(web: WebServer, config: Config) -> list[str]:
+async def _listen(web: WebServer, config: Config, services: Services, stack: AsyncExitStack) -> list[str]:
     addresses = []
     try:
         await web.listen_unix(config.socket)
         addresses.append(f"ws+unix://{config.socket}")
         if config.listen is not None:
-            tls = _tls(config)
+            tls = await _tls(config, services, stack)
             bound = await web.listen_tcp(config.listen, tls)
             addresses.append(f"{'wss' if tls else 'ws'}://{bound}/api/current")
     except OSError as error:
@@ -298,12 +368,27 @@ async def _listen(web: WebServer, config: Config) -> list[str]:
     return addresses
 
 
-def _tls(config: Config) -> ssl.SSLContext | None:
-    if config.tls_cert is None:
+async def _tls(config: Config, services: Services, stack: AsyncExitStack) -> ssl.SSLContext | None:
+    """What TCP connections are encrypted with; None where they are not."""
+    if config.plain_http and (config.tls or config.tls_cert is not None):
+        raise StartupError("plain_http is set, and so is tls or tls_cert: leave out one or the other")
+    if config.certificate is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+
+    async def names() -> list[str]:
+        from vmstead.adapters.own_certificate import names_of_this_machine
+
+        hosts = [config.listen.host] if config.listen is not None else []
+        known = await asyncio.to_thread(names_of_this_machine)
+        all_known = [*known, *await services.host.addresses(), *hosts]
+        return [name for name in dict.fromkeys(all_known) if name not in _ANYWHERE]
+
+    its_own = config.tls_cert is None
+    tls = ServerTls(config.certificate, config.tls_key, names=names if its_own else None)
     try:
-        context.load_cert_chain(config.tls_cert, config.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise StartupError(f"the certificate {config.tls_cert} cannot be used: {error}") from error
-    return context
+        await tls.refresh(services.clock.now())
+    except TlsError as error:
+        raise StartupError(str(error)) from error
+    tls.keep_fresh(services.clock, services.tasks)
+    stack.callback(tls.close)
+    return tls.context

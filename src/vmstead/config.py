@@ -11,6 +11,7 @@ The file's keys are the names of the options with underscores::
     isos = "/srv/isos"
 """
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -30,6 +31,16 @@ class Address:
 
     host: str
     port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs on this machine can connect to it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.partition("%")[0]).is_loopback
+        except ValueError:
+            return False
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -149,6 +160,23 @@ def _text(value: object) -> str:
     raise ValueError("a text is expected")
 
 
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not str(value).isdecimal():
+        raise ValueError("a whole number is expected")
+    return int(str(value))
+
+
+_ORIGIN = re.compile(r"https?://[^/\s,?#]+/?")
+
+
+def _origins(value: object) -> tuple[str, ...]:
+    listed = value if isinstance(value, list | tuple) else str(value).split(",")
+    found = tuple(str(each).strip() for each in listed if str(each).strip())
+    if not all(_ORIGIN.fullmatch(each) for each in found):
+        raise ValueError("origins such as https://vm.example.org are expected, separated by commas")
+    return found
+
+
 @dataclass(frozen=True)
 class Config:
     """Every setting, checked. Fields are the options of ``vmstead serve``."""
@@ -170,6 +198,15 @@ class Config:
     accel: str = _setting(lambda: "auto", _accelerator, "What guests run on: auto, kvm or tcg.", "NAME")
     tls_cert: Path | None = _setting(lambda: None, _optional_path, "Certificate (PEM) for TLS.", "FILE")
     tls_key: Path | None = _setting(lambda: None, _optional_path, "Key (PEM) of the certificate.", "FILE")
+    tls: bool = _setting(
+        lambda: False, _flag, "Encrypt on loopback, too; without a certificate, with one made by the server."
+    )
+    plain_http: bool = _setting(
+        lambda: False, _flag, "Do not encrypt, even where others can read what is sent."
+    )
+    origins: tuple[str, ...] = _setting(
+        tuple, _origins, "Pages of other servers that may connect, such as https://vm.example.org.", "ORIGINS"
+    )
     stop_guests_on_exit: bool = _setting(
         lambda: False, _flag, "Stop all guests before the server ends (for the shutdown of the host)."
     )
@@ -183,9 +220,26 @@ class Config:
         "N",
     )
     login_banner: str = _setting(lambda: "", _text, "What people are to read before they log in.", "TEXT")
+    history: int = _setting(
+        lambda: 60, _whole, "Minutes for which statistics of guests are kept; 0 for none.", "MINUTES"
+    )
     log_format: str = _setting(lambda: "auto", _log_format, "auto, text or json.", "NAME")
     pools: Mapping[str, Path] = field(default_factory=dict, metadata={"table": "pools"})
     roots: Mapping[str, Path] = field(default_factory=dict, metadata={"table": "roots"})
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether TCP connections are: always where others could read them, unless that is asked for."""
+        if self.plain_http or self.listen is None:
+            return False
+        return self.tls or self.tls_cert is not None or not self.listen.is_loopback
+
+    @property
+    def certificate(self) -> Path | None:
+        """The certificate that connections are encrypted with: a given one, or the server's own; None without."""
+        if not self.is_encrypted:
+            return None
+        return self.tls_cert or self.state / "certificate.pem"
 
     @property
     def is_default_state(self) -> bool:

@@ -12,18 +12,23 @@ from vmstead.kernel.consoles import Consoles
 from vmstead.kernel.jobs import Job, Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
+from vmstead.kernel.measuring import Measuring
 from vmstead.kernel.pipes import Pipe
 from vmstead.kernel.states import States
 from vmstead.kernel.tasks import Tasks
+from vmstead.kernel.viewers import Viewers
+from vmstead.ports.console_logs import ConsoleLogs
 from vmstead.ports.engine import Engine
 from vmstead.ports.files import Files
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
 from vmstead.ports.pools import Pools
+from vmstead.ports.readiness import Examine
 from vmstead.ports.volumes import Volumes
 from vmstead.rpc.caller import Caller
 from vmstead.rpc.registry import Method
 from vmstead.rpc.session import Session
+from vmstead.rpc.sources import Sources
 from vmstead.rpc.tokens import Tokens
 from vmstead.store.accounts import AccountStore
 from vmstead.store.alerts import AlertStore
@@ -55,8 +60,14 @@ class Services:
     alerts: AlertStore
     promised_memory: Ledger
     consoles: Consoles
+    console_logs: ConsoleLogs
+    viewers: Viewers
+    examine: Examine
     tokens: Tokens
     tasks: Tasks
+    measuring: Measuring
+    #: Collections that are told of while somebody has subscribed.
+    sources: Sources
     #: Everything that can be called, by name.
     methods: Mapping[str, Method]
     #: Role that subscribing to each collection takes.
@@ -93,6 +104,11 @@ class Ctx(Services):
     def in_job(self, job: Job) -> "Ctx":
         """The same call, going on as a job."""
         return dataclasses.replace(self, job=job)
+
+    async def log(self, text: str) -> None:
+        """Write lines to the job's log; a job without one, and what is no job, has nowhere to write them to."""
+        if self.job is not None and self.job.log is not None:
+            await self.job.log.write(text)
 
     def progress(self, percent: int, status: str = "") -> None:
         """Report how far a job is; outside a job nobody is there to tell."""

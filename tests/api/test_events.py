@@ -7,6 +7,8 @@ from typing import Any
 import aiohttp
 
 from tests.harness import Host, server, settle
+from vmstead.kernel.bus import Event
+from vmstead.system.secrets import hash_password
 
 
 async def make(host: Host, name: str = "a") -> dict[str, Any]:
@@ -88,6 +90,33 @@ async def test_deleting_a_vm_tells_of_its_devices_first(tmp_path: Path) -> None:
         ]
 
 
+async def test_datasets_and_snapshots_are_told_of(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        for collection in ("pool.dataset.query", "pool.snapshot.query"):
+            await host.api.call("core.subscribe", collection)
+        volume = {"name": "default/a", "type": "VOLUME", "volsize": 1024**2}
+        made = await host.api.call("pool.dataset.create", volume)
+        changed = await host.api.call("pool.dataset.update", "default/a", {"comments": "x"})
+        kept = await host.api.call("pool.snapshot.create", {"dataset": "default/a", "name": "s"})
+        copy = {"snapshot": "default/a@s", "dataset_dst": "default/b"}
+        await host.api.call("pool.snapshot.clone", copy)
+        await host.api.call("pool.snapshot.delete", "default/a@s")
+        await host.api.call("pool.dataset.delete", "default/a")
+        datasets, snapshots = of(host, "pool.dataset.query"), of(host, "pool.snapshot.query")
+        assert [(event["msg"], event["id"]) for event in datasets] == [
+            ("added", "default/a"),
+            ("changed", "default/a"),
+            ("added", "default/b"),
+            ("removed", "default/a"),
+        ]
+        assert [event["fields"] for event in datasets[:2]] == [made, changed]
+        assert [(event["msg"], event["id"]) for event in snapshots] == [
+            ("added", "default/a@s"),
+            ("removed", "default/a@s"),
+        ]
+        assert snapshots[0]["fields"] == kept
+
+
 async def test_domains_that_are_nobodys_are_passed_over(tmp_path: Path) -> None:
     async with server(tmp_path) as host:
         vm = await make(host)
@@ -125,6 +154,60 @@ async def test_nothing_is_sent_before_it_was_asked_for(tmp_path: Path) -> None:
         assert host.api.events == []
 
 
+async def test_no_event_comes_before_the_answer_to_the_subscription(tmp_path: Path) -> None:
+    """truenas-go takes the first frame after core.subscribe for its answer."""
+    async with server(tmp_path) as host, host.connect() as api:
+        stop = asyncio.Event()
+
+        async def storm() -> None:
+            while not stop.is_set():
+                host.server.services.bus.publish(Event("vm.query", "changed", 1, {}))
+                await settle()
+
+        task = asyncio.ensure_future(storm())
+        for _ in range(20):
+            since = len(api.frames)
+            id = await api.call("core.subscribe", "vm.query")
+            answer = next(frame for frame in api.frames[since:] if frame.get("result") == id)
+            assert api.frames[since:][0] is answer
+            await api.event(lambda event: event["id"] == 1, since=since + 1)
+            await api.call("core.unsubscribe", id)
+            await api.call("core.ping")
+        stop.set()
+        await task
+
+
+async def test_events_are_what_the_present_login_may_see(tmp_path: Path) -> None:
+    async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
+        accounts = host.server.services.accounts
+        for name, role in (("ann", "VM_READ"), ("bob", "POOL_READ")):
+            await accounts.write(accounts.add(name, await hash_password("pw"), [role], "", 0))
+        assert await api.call("auth.login", "ann", "pw")
+        await api.call("core.subscribe", "vm.query")
+        await make(host, "a")
+        assert await api.call("auth.login", "bob", "pw")
+        await make(host, "b")
+        await api.call("core.ping")
+        assert await api.call("auth.login", "ann", "pw")
+        await make(host, "c")
+        await api.call("core.ping")
+        assert [event["fields"]["name"] for event in api.events] == ["a", "c"]
+
+
+async def test_only_administrators_may_ask_for_what_is_not_there(tmp_path: Path) -> None:
+    async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
+        assert (await api.failure("core.subscribe", "vm.query")).errno == 207
+        accounts = host.server.services.accounts
+        await accounts.write(accounts.add("ann", await hash_password("pw"), ["READONLY_ADMIN"], "", 0))
+        assert await api.call("auth.login", "ann", "pw")
+        for name in ("*", "no.such", "vm.queries", "auth.sessions.x"):
+            assert (await api.failure("core.subscribe", name)).reason == "[EACCES] Not authorized"
+        for name in ("vm.query", "vm.device.query", "core.get_jobs", "vm.stats"):
+            assert isinstance(await api.call("core.subscribe", name), str)
+        assert isinstance(await host.api.call("core.subscribe", "no.such"), str)
+        assert (await host.api.failure("core.subscribe", "")).attributes == ["event"]
+
+
 async def test_a_subscriber_that_does_not_read_is_cut_off_and_nobody_else_waits(tmp_path: Path) -> None:
     async with (
         server(tmp_path) as host,
@@ -153,6 +236,4 @@ def _sessions(host: Host) -> list[object]:
 
 
 def _large(number: int) -> Any:
-    from vmstead.kernel.bus import Event
-
     return Event("vm.query", "changed", number, {"blob": "x" * 100_000})

@@ -19,6 +19,7 @@ from vmstead.adapters.memory_engine import MemoryEngine
 from vmstead.kernel.clock import ManualClock
 from vmstead.ports.engine import EngineError, EngineErrorKind
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind
+from vmstead.store.unfinished import Kind, Unfinished
 
 MiB = 1024 * 1024
 
@@ -194,13 +195,46 @@ async def test_a_vm_that_cannot_be_deleted_stays_as_it_was(tmp_path: Path) -> No
 async def test_what_is_left_of_a_deleted_vm_is_told(tmp_path: Path) -> None:
     fault = Fault()
     async with faulty_server(tmp_path, fault) as host:
-        fault.at = 2
+        fault.at = 3
         failure = await host.api.failure("vm.delete", 1, {"zvols": True})
-        assert fault.steps == ["undefine", "destroy"]
+        assert fault.steps == ["undefine", "undefine", "destroy"]
         assert "VM 1 (a) is deleted, but not all of its volumes: input/output error" in failure.reason
         fault.at = None
         left = await everything(tmp_path, host)
         assert left["vms"] == []
         # The volume can still be found and removed; files of RAW disks stay by intent.
         assert sorted(left["files"]) == ["pools/default/.volumes/d0", "pools/default/r.img"]
+        # Nobody but its owner decides what becomes of it.
+        assert left["unfinished"] == []
         assert await host.api.call("pool.dataset.delete", "default/d0") is True
+
+
+async def test_firmware_of_a_deleted_vm_that_the_engine_keeps_goes_at_the_next_start(tmp_path: Path) -> None:
+    fault = Fault()
+    async with faulty_server(tmp_path, fault) as host:
+        uuid = (await host.api.call("vm.get_instance", 1))["uuid"]
+        fault.at = 2
+        assert await host.api.call("vm.delete", 1) is True
+        assert host.server.services.unfinished.all() == [Unfinished(Kind.FIRMWARE, uuid)]
+    async with server(tmp_path, engine=host.engine) as host:
+        assert host.server.services.unfinished.all() == []
+    assert list((tmp_path / "state/nvram").iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [{"zvol": True}, {"zvol": True, "force": True}])
+async def test_a_device_whose_volume_cannot_be_removed_is_back_unless_forced(
+    tmp_path: Path, options: dict[str, bool]
+) -> None:
+    fault = Fault()
+    async with faulty_server(tmp_path, fault) as host:
+        before = await everything(tmp_path, host)
+        fault.at = 1
+        if "force" in options:
+            assert await host.api.call("vm.device.delete", 1, options) is True
+            (vm,) = before["vms"]
+            vm["devices"] = [each for each in vm["devices"] if each["id"] != 1]
+        else:
+            failure = await host.api.failure("vm.device.delete", 1, options)
+            assert "/dev/zvol/default/d0 could not be removed: input/output error" in failure.reason
+        assert fault.steps == ["destroy"]
+        assert await everything(tmp_path, host) == before

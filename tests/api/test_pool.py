@@ -33,6 +33,12 @@ def field_of(failure: ApiFailure) -> tuple[str, int]:
     return field, number
 
 
+def lasting(entry: dict[str, Any]) -> dict[str, Any]:
+    """The entry without what other programs change on the same disk."""
+    changing = {"available", "free", "allocated", "free_str", "allocated_str", "fragmentation"}
+    return {key: value for key, value in entry.items() if key not in changing}
+
+
 # --- pools ----------------------------------------------------------------------------------------
 
 
@@ -73,7 +79,7 @@ async def test_a_volume_is_made_read_grown_and_destroyed(tmp_path: Path) -> None
         assert made["volsize"]["parsed"] == MiB
         assert made["volblocksize"]["value"] == "64K"
         assert (made["comments"]["value"], made["user_properties"]["a:b"]["value"]) == ("web", "c")
-        assert await host.api.call("pool.dataset.get_instance", "default/a") == made
+        assert lasting(await host.api.call("pool.dataset.get_instance", "default/a")) == lasting(made)
 
         grown = await host.api.call(
             "pool.dataset.update", "default/a", {"volsize": 2 * MiB, "comments": "INHERIT"}

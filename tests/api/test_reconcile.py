@@ -176,3 +176,19 @@ async def test_storage_that_was_made_goes_when_a_later_step_fails(tmp_path: Path
         del store.write_all
         assert [path for path in folder.rglob("*") if path.is_file()] == []
         assert len((await update(host, vm, *devices))["devices"]) == 2
+
+
+async def test_a_new_display_does_not_get_the_port_that_another_one_keeps(tmp_path: Path) -> None:
+    """The client leaves both to the server; the one that is there keeps what it has."""
+    async with server(tmp_path) as host:
+        vm = await make(host, {"dtype": "DISPLAY", "type": "SPICE"})
+        (old,) = vm["devices"]
+        entry = await update(
+            host,
+            vm,
+            {"attributes": {"dtype": "DISPLAY", "type": "SPICE"}},
+            {"id": old["id"], "attributes": {"type": "VNC", "port": None, "web_port": None}},
+        )
+        kept, new = (each["attributes"] for each in entry["devices"])
+        assert (kept["port"], kept["web_port"]) == (old["attributes"]["port"], old["attributes"]["web_port"])
+        assert {new["port"], new["web_port"]} & {kept["port"], kept["web_port"]} == set()

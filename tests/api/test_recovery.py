@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.harness import server
-from vmstead.store.unfinished import Kind
+from vmstead.store.unfinished import Kind, Unfinished
 
 DISK = {"dtype": "DISK", "create_zvol": True, "zvol_name": "default/kept", "zvol_volsize": 512}
 
@@ -26,7 +26,7 @@ async def test_storage_that_belongs_to_nothing_is_removed(tmp_path: Path) -> Non
             (Kind.FILE, "/mnt/default/never-made.raw"),
             (Kind.FIRMWARE, "7b5c2a10-93d1-4c2b-8a57-5d9d3c0c1f42"),
         ):
-            await services.unfinished.note(kind, name)
+            await services.unfinished.note(Unfinished(kind, name))
         await services.volumes.create("default/copy", 512)
         await services.volumes.create_file("/mnt/default/copy.raw", 512)
         variables = tmp_path / "state/nvram/7b5c2a10-93d1-4c2b-8a57-5d9d3c0c1f42_VARS.fd"
@@ -50,7 +50,7 @@ async def test_after_every_kind_of_success_nothing_is_noted(tmp_path: Path) -> N
 
 async def test_what_cannot_be_removed_is_tried_again(tmp_path: Path) -> None:
     async with server(tmp_path) as host:
-        await host.server.services.unfinished.note(Kind.FILE, "/mnt/default/folder")
+        await host.server.services.unfinished.note(Unfinished(Kind.FILE, "/mnt/default/folder"))
         folder = tmp_path / "state/pools/default/folder"
         folder.mkdir()
     async with server(tmp_path) as host:

@@ -143,7 +143,7 @@ async def test_the_host_is_ready_when_it_is_up_and_its_guests_were_started(tmp_p
 async def test_where_the_api_is_served(
     tmp_path: Path, listen: Address | None, ipv4: list[str], ipv6: list[str]
 ) -> None:
-    async with server(tmp_path, listen=listen) as host:
+    async with server(tmp_path, listen=listen, plain_http=True) as host:
         found = await shaped(host, "system.general.config")
         assert (found["ui_address"], found["ui_v6address"]) == (ipv4, ipv6)
         assert found["ui_port"] == (0 if listen else None)
@@ -153,6 +153,7 @@ async def test_where_the_api_is_served(
             [],
         )
         assert (found["timezone"], found["usage_collection"]) == ("Europe/Berlin", False)
+        assert found["ui_httpsredirect"] is False
 
 
 async def test_with_tls_there_is_one_port_for_it(tmp_path: Path) -> None:
@@ -162,6 +163,7 @@ async def test_with_tls_there_is_one_port_for_it(tmp_path: Path) -> None:
         assert (found["ui_httpsport"], found["ui_port"]) == (0, None)
         assert found["ui_httpsprotocols"] == ["TLSv1.2", "TLSv1.3"]
         assert found["ui_certificate"] == {"id": 1, "name": "host", "certificate_path": str(certificate)}
+        assert found["ui_httpsredirect"] is True
 
 
 async def test_a_name_to_listen_on_is_told_as_addresses(tmp_path: Path) -> None:

@@ -257,7 +257,7 @@ async def test_an_active_vm_is_deleted_only_by_force(tmp_path: Path) -> None:
         assert (failure.code, failure.errno) == (-32001, 16)
         assert (await host.api.call("vm.status", 1))["state"] == "RUNNING"
         assert await host.api.call("vm.delete", 1, {"force": True}) is True
-        assert host.engine.calls[-1][0] == "destroy"
+        assert "destroy" in dict(host.engine.calls)
         assert await host.api.call("vm.query") == []
 
 

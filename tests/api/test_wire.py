@@ -210,6 +210,23 @@ async def test_a_frame_larger_than_any_buffer_ends_the_connection(tmp_path: Path
         assert await still_serves(host)
 
 
+async def test_within_one_machine_nothing_is_compressed(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        for over_tcp in (False, True):
+            async with host.dial("/api/current", over_tcp=over_tcp, compress=15) as socket:
+                assert socket.compress == 0
+
+
+async def test_a_file_may_be_carried_in_a_longer_frame(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        text = "eHh4" * 200_000
+        long = call("filesystem.file_receive", "/mnt/default/x", text, {})
+        answer = await host.api.exchange(long)
+        assert "result" in answer, answer
+        await host.api.send(call("filesystem.file_receive", "/mnt/default/x", "e" * 2_097_152, {}))
+        assert await closed(host.api.socket) == 1009
+
+
 async def test_without_login_only_public_methods_can_be_called(tmp_path: Path) -> None:
     async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
         assert await api.call("core.ping") == "pong"

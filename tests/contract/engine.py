@@ -122,6 +122,22 @@ class EngineContract:
         assert await kind_of(engine.undefine(domain.uuid)) is EngineErrorKind.UNREACHABLE
         await engine.close()
 
+    async def test_it_tells_what_running_guests_have_used(self, machine: Machine) -> None:
+        async with guest(machine) as (engine, listener, uuid):
+            used = await engine.usage()
+            assert engine.info is not None
+            # A driver without guests may have nothing to tell.
+            assert (uuid in used) or not engine.info.runs_guests
+            if engine.info.runs_guests:
+                later = await engine.usage()
+                assert later[uuid].cpu_seconds >= used[uuid].cpu_seconds > 0
+                assert (used[uuid].processors, used[uuid].memory) == (1, 32 * 1024**2)
+                assert (used[uuid].resident_memory or 0) > 0
+            await engine.destroy(uuid)
+            await listener.inactive(uuid)
+            assert uuid not in await engine.usage()
+        assert await kind_of(engine.usage()) is EngineErrorKind.UNREACHABLE
+
     async def test_a_start_reaches_the_listener_with_the_process(self, machine: Machine) -> None:
         async with guest(machine) as (engine, listener, uuid):
             state = listener.states[uuid]
@@ -207,11 +223,12 @@ class EngineContract:
             await engine.copy_tpm(uuid, UNKNOWN)
             await engine.undefine(UNKNOWN)
 
-    async def test_an_undefined_domain_is_gone(self, machine: Machine) -> None:
+    @pytest.mark.parametrize("keep_state", [False, True])
+    async def test_an_undefined_domain_is_gone(self, machine: Machine, keep_state: bool) -> None:
         async with guest(machine, running=False) as (engine, _, uuid):
-            await engine.undefine(uuid)
+            await engine.undefine(uuid, keep_state=keep_state)
             assert await kind_of(engine.start(uuid)) is EngineErrorKind.NO_DOMAIN
-            await engine.undefine(uuid)
+            await engine.undefine(uuid, keep_state=keep_state)
 
     async def test_what_a_stopped_domain_cannot_do(self, machine: Machine) -> None:
         async with guest(machine, running=False) as (engine, _, uuid):
@@ -229,6 +246,7 @@ class EngineContract:
     async def test_a_running_domain_keeps_its_definition_and_its_name(self, machine: Machine) -> None:
         async with guest(machine) as (engine, listener, uuid):
             assert await kind_of(engine.undefine(uuid)) is EngineErrorKind.WRONG_STATE
+            assert await kind_of(engine.undefine(uuid, keep_state=True)) is EngineErrorKind.WRONG_STATE
             renamed = machine.domain("renamed", uuid)
             assert await kind_of(engine.define(renamed)) is EngineErrorKind.WRONG_STATE
             await engine.destroy(uuid)

@@ -116,6 +116,15 @@ async def test_a_suspended_guest_goes_on_where_it_was(folder: Path) -> None:
         assert await read(console, 1) == b"?"
 
 
+async def test_what_a_guest_reads_from_its_disk_is_counted(folder: Path) -> None:
+    async with booted(folder) as (engine, _, _console):
+        used = (await engine.usage())[UUID]
+        # The sector that it is.
+        assert used.read_bytes >= 512
+        assert used.reads >= 1
+        assert used.written_bytes == 0
+
+
 async def test_the_guests_disk_belongs_to_its_user_while_it_runs(folder: Path) -> None:
     disk = folder / "disk.raw"
     before = os.stat(disk).st_uid

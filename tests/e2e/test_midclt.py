@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -145,6 +146,37 @@ def test_the_socket_of_an_ordinary_user(serve: Serve) -> None:
     assert midclt("ping", XDG_RUNTIME_DIR=str(server.path.parent)) == (0, "pong\n", "")
 
 
+def test_ready_at_once(serve: Serve) -> None:
+    server = serve()
+    assert midclt("-u", server.uri, "-U", "root", "-K", "1-wrong", "waitready") == (0, "", "")
+    assert server.methods_called() == ["core.set_options", "core.ping"]
+
+
+def test_ready_once_somebody_listens(serve: Serve, tmp_path: Path) -> None:
+    server = serve()
+    late = tmp_path / "late"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(late))
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(midclt, "waitready", "-t", "50", VMSTEAD_SOCKET=str(late))
+        late.unlink()
+        late.symlink_to(server.path)
+        assert waiting.result() == (0, "", "")
+
+
+@pytest.mark.parametrize("flags", [["-t", "1", "waitready"], ["waitready", "--timeout", "1"]])
+def test_never_ready(tmp_path: Path, flags: list[str]) -> None:
+    status, out, err = midclt("-u", f"ws+unix://{tmp_path}/none", *flags)
+    assert (status, out) == (1, "")
+    assert err.startswith("The server was not ready within 1 seconds: Cannot connect to ")
+
+
+def test_no_sql(serve: Serve) -> None:
+    status, out, err = midclt("-u", serve().uri, "sql", "SELECT * FROM vm", "--json")
+    assert (status, out) == (1, "")
+    assert "there is no SQL" in err
+
+
 # --- errors --------------------------------------------------------------------------------------
 
 
@@ -153,7 +185,8 @@ def test_call_error(serve: Serve) -> None:
     server = serve({"m": refused(error)})
     outcome = midclt("-u", server.uri, "call", "m")
     assert outcome == (1, "", "[EFAULT] boom\nTraceback (most recent)\nboom\n{'why': [1, 2]}\n")
-    assert midclt("-u", server.uri, "call", "-q", "m") == (1, "", "")
+    for flags in (["call", "-q"], ["-q", "call"], ["--quiet", "call", "--quiet"]):
+        assert midclt("-u", server.uri, *flags, "m") == (1, "", "")
 
 
 def test_call_error_without_trace(serve: Serve) -> None:

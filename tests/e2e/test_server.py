@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.processes import midclt, program, serving, vmstead
+from tests.processes import command, midclt, program, serving, vmstead
 
 
 async def call(state: Path, *arguments: str) -> object:
@@ -127,6 +128,8 @@ async def test_two_servers_do_not_share_a_socket(tmp_path: Path) -> None:
         (["--config", "/nonexistent.toml"], "/nonexistent.toml: there is no such file"),
         (["--state", "/proc/nowhere"], "the state folder /proc/nowhere cannot be used"),
         (["--tls-cert", "/nonexistent.pem"], "the certificate /nonexistent.pem cannot be used"),
+        (["--plain-http", "--tls"], "plain_http is set, and so is tls or tls_cert: leave out one"),
+        (["--origins", "vm.example"], "origins such as https://vm.example.org are expected"),
     ],
 )
 async def test_a_server_that_cannot_start_says_why_in_one_line(
@@ -152,6 +155,56 @@ async def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> No
     result = await vmstead("serve", "--state", str(state), "--socket", f"{state}.sock", "--engine", "memory")
     assert result.status == 1
     assert "was written by a later version of Vmstead" in result.stderr
+
+
+@pytest.mark.parametrize(("options", "scheme"), [([], "wss"), (["--plain-http"], "ws")])
+async def test_where_others_can_listen_in_it_encrypts_unless_told_not_to(
+    tmp_path: Path, options: list[str], scheme: str
+) -> None:
+    state = tmp_path / "state"
+    where = ["--state", str(state), "--socket", f"{state}.sock", "--engine", "memory"]
+    serve = [sys.executable, "-m", "vmstead.cli.main", "serve", *where, "--listen", "0.0.0.0:6080", *options]
+    # In a network of its own, where nobody else is.
+    async with program("unshare", "--net", *serve) as server:
+        assert f"  {scheme}://0.0.0.0:6080/api/current" in await server.line("is ready")
+        assert await call(state, "core.ping") == "pong"
+    assert (state / "certificate.pem").exists() is (scheme == "wss")
+
+
+async def test_clients_elsewhere_connect_encrypted_and_compressed(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    where = ["--state", str(state), "--socket", f"{state}.sock", "--engine", "memory"]
+    serve = [sys.executable, "-m", "vmstead.cli.main", "serve", *where, "--listen", "192.0.2.1:6080"]
+    network = 'ip link set lo up && ip address add 192.0.2.1/32 dev lo && exec "$@"'
+    uri = "wss://192.0.2.1:6080/api/current"
+    async with program("unshare", "--net", "sh", "-c", network, "sh", *serve) as server:
+        assert uri in await server.line("is ready")
+        within = ["nsenter", "--target", str(server.process.pid), "--net", sys.executable]
+        asked = [*within, "-m", "vmstead.cli.midclt", "-u", uri]
+        assert (await command(*asked, "ping")).stderr.startswith("SSL certificate verification failed.")
+        assert (await command(*asked, "--insecure", "ping")).stdout == "pong\n"
+        result = await command(*within, "-c", COMPRESSED, uri, str(state / "certificate.pem"))
+        assert result.stdout == "15 pong\n", result
+
+
+#: Connects with the server's certificate as the one that is trusted, and tells what was negotiated.
+COMPRESSED = """
+import aiohttp, asyncio, ssl, sys
+async def main(uri, certificate):
+    trusting = ssl.create_default_context(cafile=certificate)
+    async with aiohttp.ClientSession() as http, http.ws_connect(uri, ssl=trusting, compress=15) as socket:
+        await socket.send_json({"jsonrpc": "2.0", "id": 1, "method": "core.ping"})
+        print(socket.compress, (await socket.receive_json())["result"])
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_it_takes_as_many_descriptors_as_it_may(tmp_path: Path) -> None:
+    limit = "import resource, os, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2000)); "
+    start = f"{limit} os.execv(sys.argv[1], sys.argv[1:])"
+    async with serving(tmp_path / "state", within=(sys.executable, "-c", start)) as server:
+        limits = Path(f"/proc/{server.process.pid}/limits").read_text()
+        assert re.search(r"Max open files +2000 +2000 ", limits)
 
 
 async def test_logs_are_json_for_machines(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Golden documents: a VM as JSON, and the domain document that it becomes, side by side.
 
 ``<name>.json`` holds what clients send (``vm``, ``devices``) and what the host adds: where each device was found
-(``resolved``), whether KVM is there (``accelerators``, by default not), and the UEFI images (``images``).
+(``resolved``), whether KVM is there (``accelerators``, by default not), the UEFI images (``images``), and whether
+the engine keeps what is written to the console (``keeps_console``).
 ``<name>.xml`` is the document under emulation, ``<name>.kvm.xml`` the one under KVM.
 """
 
@@ -39,6 +40,7 @@ IMAGES = (
 )
 FIRMWARE_FOLDER = Path("/usr/share/OVMF")
 VARIABLES = Path("/var/lib/vmstead/nvram")
+CONSOLES = Path("/var/lib/vmstead/consoles")
 
 _DEVICE: TypeAdapter[Device] = TypeAdapter(Attributes)
 
@@ -86,6 +88,7 @@ class Case:
             choose(vm.bootloader_ovmf, images, secure_boot=vm.enable_secure_boot) if uefi else None,
             FIRMWARE_FOLDER,
             VARIABLES / f"{vm.uuid}_VARS.fd",
+            CONSOLES / vm.uuid / "serial.log" if self.content.get("keeps_console") else None,
         )
         devices = [(each.device, _resolved(items[each.id - 1].get("resolved"))) for each in self.placed]
         return domain_xml(vm, devices, launch) + b"\n"

@@ -186,11 +186,21 @@ def test_a_state_elsewhere_is_not_the_default(home: Path) -> None:
         ("stop_guests_on_exit", "0", False),
         ("stop_guests_on_exit", '"Yes"', True),
         ("stop_guests_on_exit", '"OFF"', False),
+        ("tls", "true", True),
+        ("plain_http", "true", True),
+        (
+            "origins",
+            '"https://a.example, http://localhost:4200/"',
+            ("https://a.example", "http://localhost:4200/"),
+        ),
+        ("origins", '["https://a.example"]', ("https://a.example",)),
+        ("origins", '""', ()),
         ("login_rate", "1", 1),
         ("login_rate", '"100"', 100),
         ("host_power", "true", True),
         ("login_banner", '"For members only."', "For members only."),
         ("login_banner", '""', ""),
+        ("history", "0", 0),
     ],
 )
 def test_good_values(file: Path, name: str, toml: str, value: object) -> None:
@@ -205,6 +215,34 @@ def test_paths_may_start_at_home_or_here(home: Path, file: Path) -> None:
 
 def test_an_address_is_written_as_it_is_read() -> None:
     assert [str(Address("127.0.0.1", 80)), str(Address("::1", 80))] == ["127.0.0.1:80", "[::1]:80"]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("", False),
+        ("192.0.2.1", False),
+        ("fe80::1%eth0", False),
+        ("host.example", False),
+    ],
+)
+def test_what_others_can_reach_is_encrypted(host: str, is_loopback: bool) -> None:
+    address = Address(host, 6080)
+    assert address.is_loopback is is_loopback
+    assert Config(listen=address).is_encrypted is not is_loopback
+    assert Config(listen=address, tls=True).is_encrypted
+    assert Config(listen=address, tls_cert=Path("/x.pem")).is_encrypted
+    assert not Config(listen=address, plain_http=True).is_encrypted
+    assert not Config(listen=None, tls=True).is_encrypted
+    own = Path("/s/certificate.pem")
+    assert Config(state=Path("/s"), listen=address).certificate == (None if is_loopback else own)
+    assert Config(state=Path("/s"), listen=address, tls_cert=Path("/x.pem")).certificate == Path("/x.pem")
 
 
 def test_pools_and_roots_are_tables_of_folders(file: Path) -> None:
@@ -237,6 +275,12 @@ BAD = [
     ("stop_guests_on_exit", '"perhaps"', "perhaps", "true or false"),
     ("stop_guests_on_exit", "2", 2, "true or false"),
     ("stop_guests_on_exit", '""', "", "true or false"),
+    ("tls", '"perhaps"', "perhaps", "true or false"),
+    ("plain_http", "2", 2, "true or false"),
+    ("origins", '"a.example"', "a.example", "origins such as https://vm.example.org"),
+    ("origins", '"https://a.example/page"', "https://a.example/page", "separated by commas"),
+    ("origins", '["https://a.example", 7]', ["https://a.example", 7], "separated by commas"),
+    ("origins", '"null"', "null", "separated by commas"),
     ("login_rate", "0", 0, "a whole number above 0"),
     ("login_rate", "-1", -1, "a whole number above 0"),
     ("login_rate", "1.5", 1.5, "a whole number above 0"),
@@ -244,6 +288,8 @@ BAD = [
     ("login_rate", '"many"', "many", "a whole number above 0"),
     ("host_power", '"perhaps"', "perhaps", "true or false"),
     ("login_banner", "5", 5, "a text"),
+    ("history", "-1", -1, "a whole number"),
+    ("history", "true", True, "a whole number"),
     ("state", '""', "", "a path"),
     ("state", "5", 5, "a path"),
     ("state", '"~nobody-of-that-name/x"', "~nobody-of-that-name/x", "a path"),

@@ -1,12 +1,12 @@
 """Sparse files: made as a whole or not at all, and copied without their holes."""
 
-import contextlib
 import errno
 import fcntl
 import os
 import threading
 from pathlib import Path
 
+from vmstead.adapters.real_paths import make_folders_at, open_at, regular_file, remove_at
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind
 
 #: The request that makes one file share the blocks of another (ioctl_ficlone(2)).
@@ -18,14 +18,14 @@ _CHUNK = 16 * 1024 * 1024
 def make_file(path: Path, size: int, what: str) -> None:
     """Make a sparse file that nobody but its owner reads, or nothing at all."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        descriptor = open_at(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         raise VolumeError(VolumeErrorKind.EXISTS, f"{what} exists already") from None
     try:
         os.truncate(descriptor, size)
         os.fsync(descriptor)
     except BaseException:
-        path.unlink()
+        remove_at(path)
         raise
     finally:
         os.close(descriptor)
@@ -33,17 +33,17 @@ def make_file(path: Path, size: int, what: str) -> None:
 
 def copy_file(source: Path, target: Path, what: str, stop: threading.Event) -> None:
     """Make a sparse copy that is there as a whole or not at all, sharing blocks where the file system can."""
-    with source.open("rb") as origin:
-        make_file(target, os.fstat(origin.fileno()).st_size, what)
+    with regular_file(source, os.O_RDONLY) as origin:
+        make_file(target, os.fstat(origin).st_size, what)
         try:
-            with target.open("r+b") as copy:
+            with regular_file(target, os.O_RDWR) as copy:
                 try:
-                    fcntl.ioctl(copy.fileno(), _FICLONE, origin.fileno())
+                    fcntl.ioctl(copy, _FICLONE, origin)
                 except OSError:
-                    _copy_data(origin.fileno(), copy.fileno(), stop)
-                os.fsync(copy.fileno())
+                    _copy_data(origin, copy, stop)
+                os.fsync(copy)
         except BaseException:
-            target.unlink()
+            remove_at(target)
             raise
 
 
@@ -80,11 +80,4 @@ def _copy_piece(origin: int, copy: int, count: int, at: int) -> int:
 
 def make_folders(folder: Path) -> None:
     """Make a folder and those above it, to be passed through but not listed by others."""
-    missing = []
-    while not folder.is_dir():
-        missing.append(folder)
-        folder = folder.parent
-    for each in reversed(missing):
-        with contextlib.suppress(FileExistsError):
-            each.mkdir()
-            each.chmod(0o711)
+    make_folders_at(folder, 0o711)

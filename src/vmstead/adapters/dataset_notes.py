@@ -3,12 +3,14 @@
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from vmstead.adapters._sparse import make_folders
-from vmstead.adapters.places import VOLUMES
+from vmstead.adapters.places import VOLUMES, real
+from vmstead.adapters.real_paths import is_folder, open_at, replace_at
+from vmstead.ports.pools import DatasetKind
 
 _FILE = ".datasets.json"
 #: Held while a file is read and written again; a process has one pool only once.
@@ -25,9 +27,18 @@ class DatasetNotes:
         """The properties of a dataset. Raises OSError."""
         return dict(self._read(name.partition("/")[0]).get(name, {}))
 
-    def kinds(self, pool: str) -> Iterator[tuple[str, object]]:
-        """Every dataset of a pool that something is known of, with its property ``kind``."""
-        return ((name, known.get("kind")) for name, known in self._read(pool).items())
+    def names(self, pool: str) -> list[str]:
+        """Every dataset of a pool that something is known of."""
+        return [*self._read(pool)]
+
+    def is_filesystem(self, name: str) -> bool:
+        """Whether it was made as a file system, and is there. Raises OSError."""
+        return self.of(name).get("kind") == DatasetKind.FILESYSTEM and is_folder(self.folder(name))
+
+    def folder(self, name: str) -> Path:
+        """Where a file system lies. The name has been checked; below the pool's folder no link leads there."""
+        pool, _, rest = name.partition("/")
+        return real(self._pools[pool], may_be_missing=True).joinpath(*rest.split("/"))
 
     def set(self, name: str, properties: Mapping[str, object]) -> None:
         """Change properties; None takes one away, those left out stay. Raises OSError."""
@@ -58,11 +69,11 @@ class DatasetNotes:
         file = self._file(pool)
         make_folders(file.parent)
         new = file.with_suffix(".new")
-        with new.open("w") as stream:
+        with open(open_at(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "w") as stream:
             json.dump(known, stream, indent=1)
             stream.flush()
             os.fsync(stream.fileno())
-        new.replace(file)
+        replace_at(new, file)
 
     def _file(self, pool: str) -> Path:
-        return self._pools[pool] / VOLUMES / _FILE
+        return real(self._pools[pool], may_be_missing=True) / VOLUMES / _FILE

@@ -17,7 +17,15 @@ from pathlib import Path
 
 from vmstead.adapters._sparse import copy_file, make_folders
 from vmstead.adapters.dir_volumes import DirVolumes, in_thread, stoppable
-from vmstead.adapters.places import SNAPSHOTS, VOLUMES
+from vmstead.adapters.places import SNAPSHOTS, VOLUMES, real
+from vmstead.adapters.real_paths import (
+    folder_at,
+    is_folder,
+    make_folder_at,
+    regular_file,
+    remove_at,
+    replace_at,
+)
 from vmstead.ports.pools import Dataset, DatasetKind, Pool, Pools, Snapshot
 from vmstead.ports.volumes import FILE_PREFIX, VolumeError, VolumeErrorKind
 
@@ -47,8 +55,8 @@ class DirPools(Pools):
 
         return await in_thread(describe)
 
-    async def create_filesystem(self, name: str, *, with_ancestors: bool) -> None:
-        await in_thread(self._create_filesystem, name, with_ancestors)
+    async def create_filesystem(self, name: str) -> None:
+        await in_thread(self._create_filesystem, name)
 
     async def set_properties(self, name: str, properties: Mapping[str, object]) -> None:
         if name not in {dataset.name for dataset in await self.datasets()}:
@@ -60,7 +68,7 @@ class DirPools(Pools):
         if size < volume.size:
             text = f"the volume {name} has {volume.size} bytes; shrinking it would lose data"
             raise VolumeError(VolumeErrorKind.FAILED, text)
-        await in_thread(os.truncate, volume.source.path, size)
+        await in_thread(_grow, volume.source.path, size)
 
     async def destroy_filesystem(self, name: str) -> None:
         await self._nothing_below(name)
@@ -76,7 +84,7 @@ class DirPools(Pools):
         try:
             volume = await self._volumes.find(dataset)
         except VolumeError as error:
-            if await in_thread(self._is_filesystem, dataset):
+            if dataset in await in_thread(self._filesystems):
                 text = f"{dataset} is a folder, of which no snapshot can be made; of volumes it can"
                 raise VolumeError(VolumeErrorKind.FAILED, text) from None
             raise error from None
@@ -95,7 +103,7 @@ class DirPools(Pools):
 
     async def destroy_snapshot(self, dataset: str, name: str) -> None:
         try:
-            await in_thread(self._snapshot_file(dataset, name).unlink)
+            await in_thread(remove_at, self._snapshot_file(dataset, name))
         except VolumeError as error:
             if error.kind is not VolumeErrorKind.NOT_FOUND:
                 raise
@@ -125,19 +133,16 @@ class DirPools(Pools):
         if not rest:
             return root
         self._volumes.check_name(name)
-        return root.joinpath(*rest.split("/"))
+        return self._notes.folder(name)
 
     def _filesystems(self) -> list[str]:
         made = [
             name
             for pool in self._pools
-            for name, kind in self._notes.kinds(pool)
-            if kind == DatasetKind.FILESYSTEM and self._folder(name).is_dir()
+            for name in self._notes.names(pool)
+            if self._notes.is_filesystem(name)
         ]
         return sorted({*(pool for pool, folder in self._pools.items() if folder.is_dir()), *made})
-
-    def _is_filesystem(self, name: str) -> bool:
-        return name in self._filesystems()
 
     def _filesystem(self, name: str) -> Dataset:
         return self._dataset(name, self._folder(name), None, self._notes.of(name))
@@ -156,23 +161,21 @@ class DirPools(Pools):
             properties={key: value for key, value in properties.items() if key != "kind"},
         )
 
-    def _create_filesystem(self, name: str, with_ancestors: bool) -> None:
+    def _create_filesystem(self, name: str) -> None:
         folder = self._folder(name)
         above = name.rpartition("/")[0]
-        if above and not self._folder(above).is_dir():
-            if not with_ancestors:
-                raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {above} does not exist")
-            self._create_filesystem(above, with_ancestors=True)
+        if above and not is_folder(self._folder(above)):
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {above} does not exist")
         if self._volumes.has(name):
             raise VolumeError(VolumeErrorKind.EXISTS, f"{name} is a volume already")
+        if os.path.lexists(folder):
+            raise VolumeError(VolumeErrorKind.EXISTS, f"{name} exists already")
+        # Known before it is there: a folder that nobody knows of could be anybody's.
+        self._notes.set(name, {"kind": str(DatasetKind.FILESYSTEM)})
         try:
-            folder.mkdir(mode=0o755)
-        except FileExistsError:
-            raise VolumeError(VolumeErrorKind.EXISTS, f"{name} exists already") from None
-        try:
-            self._notes.set(name, {"kind": str(DatasetKind.FILESYSTEM)})
+            make_folder_at(folder, 0o755)
         except BaseException:
-            folder.rmdir()
+            self._notes.forget(name)
             raise
 
     async def _nothing_below(self, name: str) -> None:
@@ -184,14 +187,20 @@ class DirPools(Pools):
     def _destroy_filesystem(self, name: str) -> None:
         if "/" not in name:
             raise VolumeError(VolumeErrorKind.IN_USE, f"{name} is a pool, which is not removed here")
-        if not self._is_filesystem(name):
-            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {name} does not exist")
-        # Out of sight first: what is only half removed is no dataset any more.
         folder = self._folder(name)
         going = folder.with_name(f".{folder.name}.going")
-        folder.rename(going)
+        is_there = self._notes.is_filesystem(name)
+        was_begun = is_folder(going)
+        if was_begun:
+            _remove_tree(going)
+        if is_there:
+            # Out of sight first: what is only half removed is no dataset any more.
+            replace_at(folder, going)
         self._notes.forget(name)
-        shutil.rmtree(going)
+        if is_there:
+            _remove_tree(going)
+        elif not was_begun:
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {name} does not exist")
 
     # --- snapshots --------------------------------------------------------------------------------
 
@@ -199,12 +208,13 @@ class DirPools(Pools):
         self._volumes.check_name(dataset)
         if not _SNAPSHOT.fullmatch(name):
             raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the snapshot {dataset}@{name} does not exist")
-        return self._root(dataset).joinpath(VOLUMES, SNAPSHOTS, f"{dataset.partition('/')[2]}@{name}")
+        root = real(self._root(dataset), may_be_missing=True)
+        return root.joinpath(VOLUMES, SNAPSHOTS, f"{dataset.partition('/')[2]}@{name}")
 
     def _list_snapshots(self) -> list[Snapshot]:
         found = []
         for pool, root in self._pools.items():
-            base = root / VOLUMES / SNAPSHOTS
+            base = real(root, may_be_missing=True) / VOLUMES / SNAPSHOTS
             for path in base.rglob("*@*"):
                 if stat.S_ISREG(path.lstat().st_mode):
                     rest = str(path.relative_to(base)).rpartition("@")[0]
@@ -215,3 +225,14 @@ class DirPools(Pools):
         found = path.stat()
         name = path.name.rpartition("@")[2]
         return Snapshot(dataset, name, found.st_mtime, found.st_size, found.st_blocks * 512)
+
+
+def _grow(path: Path, size: int) -> None:
+    with regular_file(path, os.O_WRONLY) as file:
+        os.truncate(file, size)
+
+
+def _remove_tree(path: Path) -> None:
+    """Remove a folder with what is in it. No link in it is followed, nor one that comes meanwhile."""
+    with folder_at(path.parent) as above:
+        shutil.rmtree(path.name, dir_fd=above)

@@ -21,7 +21,17 @@ from typing import TypeVar
 
 from vmstead.adapters._sparse import copy_file, make_file, make_folders
 from vmstead.adapters.dataset_notes import DatasetNotes
-from vmstead.adapters.places import SNAPSHOTS, VOLUMES, Places
+from vmstead.adapters.places import SNAPSHOTS, VOLUMES, Places, real
+from vmstead.adapters.real_paths import (
+    folder_at,
+    is_folder,
+    link_at,
+    regular_file,
+    remove_at,
+    replace_at,
+    status_at,
+    sync_at,
+)
 from vmstead.ports.volumes import (
     FILE_PREFIX,
     VOLUME_PREFIX,
@@ -118,7 +128,7 @@ class DirVolumes:
                 VolumeErrorKind.NOT_FOUND,
                 f"there is no pool {pool}; there is {', '.join(sorted(self._pools))}",
             )
-        root = self._pools[pool]
+        root = real(self._pools[pool], may_be_missing=True)
         return root.joinpath(VOLUMES, *parts), root.joinpath(*parts[:-1])
 
     def check_name(self, name: str) -> None:
@@ -127,22 +137,31 @@ class DirVolumes:
 
     def has(self, name: str) -> bool:
         """Whether there is such a volume. Blocks."""
-        return self._volume_file(name)[0].exists()
+        return self._volume_file(name)[0].is_file()
 
     async def duplicate_from(self, source: Path, target: str) -> None:
         """Make the volume ``target`` with the bytes of a file; as ``duplicate``."""
 
         def copy(stop: threading.Event) -> None:
-            path, _ = self._volume_file(target)
-            make_folders(path.parent)
-            copy_file(source, path, f"the volume {target}", stop)
+            copy_file(source, self._new_place(target), f"the volume {target}", stop)
 
         await stoppable(copy)
+
+    def _new_place(self, name: str) -> Path:
+        """Where a volume that is to be made will lie, with the folder around it."""
+        path, _ = self._volume_file(name)
+        if self.notes.is_filesystem(name):
+            raise VolumeError(VolumeErrorKind.EXISTS, f"{name} is a file system already")
+        make_folders(path.parent)
+        with folder_at(path.parent) as folder, contextlib.suppress(OSError):
+            # A folder that volumes have lain in; one in which there are any stays, and is in the way.
+            os.rmdir(path.name, dir_fd=folder)
+        return path
 
     def _find(self, name: str) -> Volume:
         path, _ = self._volume_file(name)
         try:
-            found = path.lstat()
+            found = status_at(path)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR):
                 raise
@@ -164,21 +183,20 @@ class DirVolumes:
         return sorted(found, key=lambda volume: volume.name)
 
     def _create(self, name: str, size: int) -> Volume:
-        path, dataset = self._volume_file(name)
-        if not dataset.is_dir():
+        dataset = self._volume_file(name)[1]
+        if not is_folder(dataset):
             above = name.rpartition("/")[0]
             raise VolumeError(
                 VolumeErrorKind.NOT_FOUND,
                 f"the dataset {above} does not exist; make it first with: mkdir -p {FILE_PREFIX}{above}",
             )
-        make_folders(path.parent)
+        path = self._new_place(name)
         make_file(path, size, f"the volume {name}")
         return self._made(name, path)
 
     def _duplicate(self, name: str, target: str, stop: threading.Event) -> Volume:
         source = self._find(name).source.path
-        path, _ = self._volume_file(target)
-        make_folders(path.parent)
+        path = self._new_place(target)
         copy_file(source, path, f"the volume {target}", stop)
         return self._made(target, path)
 
@@ -187,16 +205,19 @@ class DirVolumes:
         try:
             return self._find(name)
         except BaseException:
-            path.unlink()
+            remove_at(path)
             raise
 
     def _destroy(self, name: str) -> None:
         pool, _, rest = name.partition("/")
-        self._find(name).source.path.unlink()
-        snapshots = self._pools[pool].joinpath(VOLUMES, SNAPSHOTS, rest)
+        volume = self._find(name)
+        # Itself last: what is broken off can be begun again, and the next of that name inherits nothing.
+        snapshots = real(self._pools[pool]).joinpath(VOLUMES, SNAPSHOTS, rest)
         for each in snapshots.parent.glob(f"{glob.escape(snapshots.name)}@*"):
-            each.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                remove_at(each)
         self.notes.forget(name)
+        remove_at(volume.source.path)
 
     def _replace(self, name: str, by: str) -> None:
         target, source = self._find(name).source.path, self._find(by).source.path
@@ -218,7 +239,7 @@ class DirVolumes:
     def _file_size(self, path: str) -> int | None:
         target = self._places.locate(path)
         try:
-            found = target.lstat()
+            found = status_at(target)
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(found.st_mode):
@@ -238,12 +259,13 @@ class DirVolumes:
             raise VolumeError(
                 VolumeErrorKind.FAILED, f"{path} has {found} bytes; shrinking it would lose data"
             )
-        os.truncate(self._places.locate(path), size)
+        with regular_file(self._places.locate(path), os.O_WRONLY) as file:
+            os.truncate(file, size)
 
     def _remove_file(self, path: str) -> None:
         if self._file_size(path) is None:
             raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{path} does not exist")
-        self._places.locate(path).unlink()
+        remove_at(self._places.locate(path))
 
     def _publish_file(self, path: str, target: str, over: bool) -> None:
         if self._file_size(path) is None:
@@ -258,35 +280,25 @@ class DirVolumes:
             return
         # Unlike a change of the name, a second name never takes the place of something.
         try:
-            final.hardlink_to(source)
+            link_at(source, final)
         except FileExistsError:
             raise taken from None
-        source.unlink()
-        _sync(final)
+        remove_at(source)
+        sync_at(final)
 
 
 def _owned_like(pattern: Path, path: Path) -> None:
     """Give a file the owner of another; nothing happens where this process may not."""
-    found = pattern.stat()
-    with contextlib.suppress(PermissionError):
-        os.chown(path, found.st_uid, found.st_gid)
+    found = status_at(pattern)
+    with regular_file(path, os.O_RDONLY) as file, contextlib.suppress(PermissionError):
+        os.chown(file, found.st_uid, found.st_gid)
 
 
 def _rename(source: Path, target: Path) -> None:
     """Put a complete file in the place of another. Its bytes are on the disk before it has the name."""
-    _sync(source)
-    source.replace(target)
-    _sync(target)
-
-
-def _sync(path: Path) -> None:
-    """See to it that a file and its name are on the disk."""
-    for each in (path, path.parent):
-        descriptor = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    sync_at(source)
+    replace_at(source, target)
+    sync_at(target)
 
 
 async def stoppable(function: Callable[..., T], *arguments: object) -> T:

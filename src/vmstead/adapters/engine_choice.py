@@ -22,6 +22,8 @@ from vmstead.ports.engine import Engine, EngineError, EngineErrorKind
 from vmstead.ports.host import Host
 
 _SYSTEM_TPM_STATES = Path("/var/lib/libvirt/swtpm")
+#: Folder of the console logs, below the state.
+CONSOLES = "consoles"
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ async def _private(config: Config, around: Surroundings) -> Target:
             "libvirtd is not installed; install it with: apt-get install libvirt-daemon-system",
         )
     accel, reason = await asyncio.to_thread(accelerator.choose, config.accel, GUEST_USER)
-    daemon = PrivateLibvirtd(config.state / "libvirt", hide_kvm=accel != "kvm")
+    consoles = config.state / CONSOLES
+    daemon = PrivateLibvirtd(config.state / "libvirt", hide_kvm=accel != "kvm", bounded=consoles)
     await daemon.ensure()
 
     async def leave(guests_are_running: bool) -> None:
@@ -114,6 +117,7 @@ async def _private(config: Config, around: Surroundings) -> Target:
         pid_files=daemon.pid_files,
         tpm_states=daemon.tpm_states,
         log_folder=daemon.log_folder,
+        keeps_consoles=True,
         leave=leave,
     )
 
@@ -128,12 +132,13 @@ def _by_uri(uri: str, setting: str, around: Surroundings) -> Target:
         target = Target(
             uri, "", None, True, user, Path("/run/libvirt/qemu"), tpm_states=states, log_folder=logs
         )
-        return _with_accelerator(target, setting)
+        # What the system's log daemon makes is root's alone.
+        return _with_accelerator(replace(target, keeps_consoles=around.is_root), setting)
     if uri == "qemu:///session":
         states = _session_settings() / "libvirt/qemu/swtpm"
         logs = _session_cache() / "libvirt/qemu/log"
         target = Target(uri, "", None, False, None, _session_pid_files(), tpm_states=states, log_folder=logs)
-        return _with_accelerator(target, setting)
+        return _with_accelerator(replace(target, keeps_consoles=True), setting)
     # Another machine or another root: what holds there is not known here.
     accel = "tcg" if setting == "tcg" else "kvm"
     reason = "emulation was asked for (accel = tcg)" if accel == "tcg" else None

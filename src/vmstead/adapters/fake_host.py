@@ -1,9 +1,10 @@
 """A host that is what it is told to be: for tests, and for authors of clients who want another machine."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from vmstead.ports.counters import HostCounters, ProcessorCounters
 from vmstead.ports.disks import BlockDevice
 from vmstead.ports.hardware import PciAddress, PciDevice, UsbDevice
 from vmstead.ports.host import Interface, Memory
@@ -64,9 +65,16 @@ class FakeHost:
         default_factory=lambda: NetworkSettings(("192.0.2.1",), ("192.0.2.53",), ("example.org",))
     )
     drives: list[BlockDevice] = field(default_factory=list)
+    #: What is counted of processors, disks and interfaces; memory is that above.
+    used: HostCounters = field(
+        default_factory=lambda: HostCounters({"cpu": ProcessorCounters(0, 0)}, memory=0, available_memory=0)
+    )
 
     async def memory(self) -> Memory:
         return Memory(self.total, self.available)
+
+    async def counters(self) -> HostCounters:
+        return replace(self.used, memory=self.total, available_memory=self.available)
 
     async def resident(self, pids: Mapping[str, int]) -> Mapping[str, int]:
         return {key: self.resident_bytes[pid] for key, pid in pids.items() if pid in self.resident_bytes}

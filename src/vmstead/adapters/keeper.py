@@ -1,6 +1,6 @@
 """Keeps a private libvirtd: the program that ``private_libvirtd`` runs, as root, in a process of its own.
 
-    python -m vmstead.adapters.keeper ROOT [--hide-kvm]
+    python -m vmstead.adapters.keeper ROOT [--hide-kvm] [--bound FOLDER]
 
 It gives libvirtd a mount namespace in which everything libvirt keeps lies below ROOT, so that several can run
 beside each other and beside the system's own, and it adopts and reaps what libvirtd leaves behind: guests are
@@ -8,8 +8,9 @@ its children once libvirtd has detached them, and a dead guest counts as alive u
 
 The command returns as soon as connections are accepted and ROOT/libvirtd.pid names the daemon, or fails and
 says why; the keeper goes on in the background, logs to ROOT/keeper.log, and ends with the last of its children.
-It outlives the server that asked for it, as the guests do. Nothing but the standard library is imported, to
-start fast and stay small.
+It outlives the server that asked for it, as the guests do. So it is also the one who sees to it that what guests
+write to their serial ports does not fill the disk: FOLDER/<guest>/*.log. Nothing but the standard library is
+imported, to start fast and stay small.
 """
 
 import ctypes
@@ -19,6 +20,8 @@ import socket
 import sys
 from pathlib import Path
 from typing import NoReturn
+
+from vmstead.adapters._bounded import bound
 
 LIBVIRTD = "/usr/sbin/libvirtd"
 #: Below ROOT -> what libvirtd takes it for.
@@ -33,6 +36,8 @@ _CLONE_NEWNS = 0x20000
 _MS_BIND, _MS_REC, _MS_SLAVE = 0x1000, 0x4000, 0x80000
 _PR_SET_CHILD_SUBREAPER = 36
 _LISTEN_FDS_START = 3
+#: Seconds between two looks at the console logs.
+_LOOK = 30
 #: What the process in the background says to the command when everything is well.
 _IS_UP = b"\0"
 
@@ -42,6 +47,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 def main(arguments: list[str]) -> None:
     """Start libvirtd and keep it; returns in the background process, when its last child has ended."""
     root, hide_kvm = Path(arguments[0]).absolute(), "--hide-kvm" in arguments[1:]
+    logs = Path(arguments[arguments.index("--bound") + 1]) if "--bound" in arguments else None
     # Nothing of whoever started it may decide what is readable here, or be kept in use.
     os.umask(0o022)
     os.chdir("/")
@@ -70,6 +76,8 @@ def main(arguments: list[str]) -> None:
         raise
     os.write(writer, _IS_UP)
     os.close(writer)
+    if logs is not None:
+        _bound_regularly(logs)
     _reap(daemon, pid_file)
 
 
@@ -141,6 +149,21 @@ def _start(listener: socket.socket, root: Path) -> int:
     }
     options = ["--config", str(root / "etc" / "libvirtd.conf"), "--pid-file", str(root / "libvirtd.lock")]
     os.execve(LIBVIRTD, [LIBVIRTD, *options], environment)
+
+
+def _bound_regularly(logs: Path) -> None:
+    """Keep the console logs from growing without end, from now on."""
+
+    def look(*_: object) -> None:
+        for path in logs.glob("*/*.log"):
+            try:
+                bound(path)
+            except OSError as error:
+                # Where it stays so, it is told every time: nothing else says why a disk fills up.
+                os.write(2, f"{path}: {error.strerror}\n".encode())
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
 
 
 def _reap(daemon: int, pid_file: Path) -> None:

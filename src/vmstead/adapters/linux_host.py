@@ -10,7 +10,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vmstead.adapters import hardware, linux_disks, linux_machine, linux_network, linux_services
+from vmstead.adapters import (
+    hardware,
+    linux_counters,
+    linux_disks,
+    linux_machine,
+    linux_network,
+    linux_services,
+)
+from vmstead.ports.counters import HostCounters
 from vmstead.ports.disks import BlockDevice
 from vmstead.ports.hardware import PciAddress, PciDevice, UsbDevice
 from vmstead.ports.host import Interface, Memory
@@ -52,7 +60,10 @@ class LinuxHost:
         self._systemctl = systemctl
 
     async def memory(self) -> Memory:
-        return await asyncio.to_thread(_memory, self._proc)
+        return await asyncio.to_thread(linux_counters.read_memory, self._proc)
+
+    async def counters(self) -> HostCounters:
+        return await asyncio.to_thread(linux_counters.counters, self._proc, self._sys)
 
     async def resident(self, pids: Mapping[str, int]) -> Mapping[str, int]:
         return await asyncio.to_thread(_resident, self._proc, pids)
@@ -149,14 +160,6 @@ def _addresses(net: Path) -> list[str]:
             found.add(ipaddress.IPv6Address(int(line.split()[0], 16)))
     usable = [each for each in found if not (each.is_link_local or each.is_loopback)]
     return [str(each) for each in sorted(usable, key=lambda each: (each.version, int(each)))]
-
-
-def _memory(proc: Path) -> Memory:
-    values = {}
-    for line in (proc / "meminfo").read_text().splitlines():
-        name, _, rest = line.partition(":")
-        values[name] = int(rest.split()[0]) * 1024
-    return Memory(values["MemTotal"], values["MemAvailable"])
 
 
 def _resident(proc: Path, pids: Mapping[str, int]) -> dict[str, int]:

@@ -6,15 +6,21 @@ would, with process ids that belong to nobody.
 
 import asyncio
 import itertools
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
+from vmstead.adapters.memory_usage import Running, usage_of
 from vmstead.kernel.clock import Clock
+from vmstead.kernel.png import png
+from vmstead.ports.counters import GuestCounters
 from vmstead.ports.engine import (
     INACTIVE,
     Capabilities,
     ConsoleStream,
+    DisplayProtocol,
     Domain,
     DomainState,
     EngineError,
@@ -46,6 +52,12 @@ class _Entry:
     domain: Domain
     state: DomainState = INACTIVE
     console: "MemoryConsole | None" = None
+    running: Running = field(default_factory=Running)
+    displays: list[socket.socket] = field(default_factory=list)
+
+    def close_displays(self) -> None:
+        while self.displays:
+            self.displays.pop().close()
 
 
 @dataclass
@@ -54,7 +66,8 @@ class MemoryEngine:
 
     Attributes:
         script: behaviour of the guests that have none of their own in ``scripts``, which is keyed by uuid.
-        refused: what is wrong with documents, by uuid.
+        refused: what is wrong with documents, by a text that they have.
+        displays: the guests' ends of displays that were opened, for tests to speak at.
         calls: the actions that were asked for, for tests to look at: ``("start", uuid)``.
     """
 
@@ -63,6 +76,11 @@ class MemoryEngine:
     scripts: dict[str, Script] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    displays: "asyncio.Queue[socket.socket]" = field(default_factory=asyncio.Queue)
+    #: The machines that it has, by architecture.
+    machines: dict[str, tuple[str, ...]] = field(
+        default_factory=lambda: {"x86_64": ("pc", "pc-i440fx-9.2", "pc-q35-6.2", "pc-q35-9.2", "q35")}
+    )
     _domains: dict[str, _Entry] = field(default_factory=dict)
     _listener: EngineListener | None = None
     _pids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(4_000_000))
@@ -78,6 +96,8 @@ class MemoryEngine:
 
     async def close(self) -> None:
         self._info = None
+        for entry in self._domains.values():
+            entry.close_displays()
 
     # --- for tests: what happens without being asked for --------------------------------------------
 
@@ -90,7 +110,14 @@ class MemoryEngine:
     def reconnect(self) -> None:
         """Have it (again)."""
         self._info = EngineInfo(
-            "memory", "memory", "tcg", "no guest runs at all", True, None, runs_guests=False
+            "memory",
+            "memory",
+            "tcg",
+            "no guest runs at all",
+            True,
+            None,
+            runs_guests=False,
+            keeps_consoles=True,
         )
         if self._listener is not None:
             self._listener.connected({uuid: entry.state for uuid, entry in self._domains.items()})
@@ -125,15 +152,14 @@ class MemoryEngine:
 
     async def capabilities(self) -> Capabilities:
         self._require_connection()
-        return Capabilities(
-            {"x86_64": ("pc", "pc-i440fx-9.2", "pc-q35-9.2", "q35")}, ("EPYC", "Nehalem", "qemu64")
-        )
+        return Capabilities(self.machines, ("EPYC", "Nehalem", "qemu64"))
 
     async def check(self, domain: Domain) -> None:
         self._require_connection()
-        document = _parsed(domain)
-        if document.findtext("uuid") in self.refused:
-            raise EngineError(EngineErrorKind.REFUSED, self.refused[domain.uuid])
+        _parsed(domain)
+        for text, reason in self.refused.items():
+            if text.encode() in domain.xml:
+                raise EngineError(EngineErrorKind.REFUSED, reason)
 
     async def define(self, domain: Domain) -> None:
         self._require_connection()
@@ -154,7 +180,7 @@ class MemoryEngine:
         else:
             known.domain = domain
 
-    async def undefine(self, uuid: str) -> None:
+    async def undefine(self, uuid: str, *, keep_state: bool = False) -> None:
         self._require_connection()
         entry = self._domains.get(uuid)
         if entry is not None and entry.state.active:
@@ -169,7 +195,7 @@ class MemoryEngine:
         script = self.scripts.get(uuid, self.script)
         if script.fails_to_start is not None:
             raise EngineError(EngineErrorKind.FAILED, script.fails_to_start)
-        entry.console = MemoryConsole()
+        entry.console, entry.running = MemoryConsole(_console_log(entry.domain)), Running()
         power = PowerState.PAUSED if paused else PowerState.RUNNING
         self._set(uuid, power, active=True, pid=next(self._pids))
 
@@ -216,10 +242,37 @@ class MemoryEngine:
             raise EngineError(EngineErrorKind.NO_AGENT, "the guest's agent is not connected")
         return list(interfaces)
 
+    async def usage(self) -> dict[str, GuestCounters]:
+        self._require_connection()
+        now = self.clock.monotonic()
+        return {
+            uuid: usage_of(_parsed(entry.domain), entry.running.seconds(now))
+            for uuid, entry in self._domains.items()
+            if entry.state.active
+        }
+
+    async def open_display(self, uuid: str, protocol: DisplayProtocol) -> socket.socket:
+        entry = self._find(uuid, "display", active=True)
+        graphics = _parsed(entry.domain).iterfind("devices/graphics")
+        if protocol not in {element.get("type") for element in graphics}:
+            text = f"the guest was started without a {protocol} display"
+            raise EngineError(EngineErrorKind.FAILED, text)
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(False)
+        entry.displays.append(theirs)
+        self.displays.put_nowait(theirs)
+        return ours
+
+    async def screenshot(self, uuid: str) -> bytes:
+        self._find(uuid, "screenshot", active=True)
+        width, height = 64, 48
+        return png(width, height, bytes(3 * width * height))  # nobody has drawn anything
+
     async def console(self, uuid: str) -> ConsoleStream:
         entry = self._find(uuid, "console", active=True)
         if entry.console is None or entry.console.closed:
-            entry.console = MemoryConsole()
+            entry.console = MemoryConsole(_console_log(entry.domain))
         return entry.console
 
     # --- inside -------------------------------------------------------------------------------------
@@ -247,6 +300,7 @@ class MemoryEngine:
             return
         if entry.console is not None:
             entry.console.end()
+        entry.close_displays()
         self._set(uuid, PowerState.SHUTOFF, active=False)
 
     def _set(self, uuid: str, power: PowerState, *, active: bool, pid: int | None = None) -> None:
@@ -254,25 +308,40 @@ class MemoryEngine:
         if entry is None or (active and pid is None and not entry.state.active):
             return
         entry.state = DomainState(power, active, (pid or entry.state.pid) if active else None)
+        entry.running.switch(self.clock.monotonic(), on=power is PowerState.RUNNING)
         if self._listener is not None and self._info is not None:
             self._listener.changed(uuid, entry.state)
 
 
 class MemoryConsole:
-    """A console that echoes what is typed, as a terminal in its plainest form does."""
+    """A console that echoes what is typed, as a terminal in its plainest form does.
 
-    def __init__(self) -> None:
+    Args:
+        log: the file that all output is appended to, read or not.
+    """
+
+    def __init__(self, log: Path | None = None) -> None:
+        self._log = log
         self._output: asyncio.Queue[bytes] = asyncio.Queue()
         #: It was given back or its guest is gone.
         self.closed = False
+        #: Whether the guest takes what is typed. A halted one does not.
+        self.takes_input = asyncio.Event()
+        self.takes_input.set()
 
     def print(self, data: bytes) -> None:
         """The guest writes something."""
-        self._output.put_nowait(data)
+        if self._log is not None:
+            with self._log.open("ab") as file:
+                file.write(data)
+        # What is written while nobody reads does not wait for the next reader.
+        if not self.closed:
+            self._output.put_nowait(data)
 
     def end(self) -> None:
         """The guest is gone."""
         self.closed = True
+        self.takes_input.set()
         self._output.put_nowait(b"")
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -280,12 +349,19 @@ class MemoryConsole:
             yield data
 
     async def write(self, data: bytes) -> None:
+        await self.takes_input.wait()
         if self.closed:
             raise EngineError(EngineErrorKind.WRONG_STATE, "the console is closed")
         self.print(data.replace(b"\r", b"\r\n"))
 
     async def close(self) -> None:
         self.end()
+
+
+def _console_log(domain: Domain) -> Path | None:
+    """The file that the document wants the console's output in."""
+    log = _parsed(domain).find("devices/serial/log")
+    return Path(log.attrib["file"]) if log is not None else None
 
 
 def _parsed(domain: Domain) -> Element:

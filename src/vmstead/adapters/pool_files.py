@@ -6,13 +6,15 @@ import os
 import pwd
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 from vmstead.adapters.dir_volumes import in_thread, stoppable
 from vmstead.adapters.permissions import change_permissions
 from vmstead.adapters.places import VOLUMES, Places
+from vmstead.adapters.real_paths import folder_at, make_folder_at, regular_file
 from vmstead.adapters.statx import statx
 from vmstead.ports.files import FileInfo, FileKind, Files, Permissions, Space
 from vmstead.ports.volumes import FILE_PREFIX, VolumeError, VolumeErrorKind
@@ -48,6 +50,9 @@ class PoolFiles(Files):
     async def make_folder(self, path: str, mode: int) -> None:
         await in_thread(self._make_folder, path, mode)
 
+    async def open(self, path: str) -> IO[bytes]:
+        return await in_thread(self._open, path)
+
     async def append(self, path: str, data: bytes) -> None:
         await in_thread(self._append, path, data)
 
@@ -55,10 +60,10 @@ class PoolFiles(Files):
         await in_thread(self._sync, path)
 
     async def truncate(self, path: str, size: int) -> None:
-        await in_thread(lambda: os.truncate(self._file(path), size))
+        await in_thread(self._truncate, path, size)
 
     async def change_mode(self, path: str, mode: int) -> None:
-        await in_thread(lambda: self._file(path).chmod(mode))
+        await in_thread(self._change_mode, path, mode)
 
     async def uid_of(self, user: str) -> int:
         return await in_thread(_number_of_user, user)
@@ -85,11 +90,25 @@ class PoolFiles(Files):
             raise VolumeError(VolumeErrorKind.NOT_FOUND, f"{path} does not exist")
         return place
 
-    def _file(self, path: str) -> Path:
+    @contextlib.contextmanager
+    def _opened(self, path: str, flags: int) -> Iterator[int]:
         place = self._place(path)
         if not place.is_file():
             raise VolumeError(VolumeErrorKind.FAILED, f"{path} is not a regular file")
-        return place
+        with regular_file(place, flags) as file:
+            yield file
+
+    def _truncate(self, path: str, size: int) -> None:
+        with self._opened(path, os.O_WRONLY) as file:
+            os.truncate(file, size)
+
+    def _change_mode(self, path: str, mode: int) -> None:
+        with self._opened(path, os.O_RDONLY) as file:
+            os.fchmod(file, mode)
+
+    def _open(self, path: str) -> IO[bytes]:
+        with self._opened(path, os.O_RDONLY) as file:
+            return open(os.dup(file), "rb")
 
     def _info(self, path: str) -> FileInfo:
         if path.rstrip("/") == _TOP:
@@ -116,7 +135,9 @@ class PoolFiles(Files):
         if not place.is_dir():
             raise VolumeError(VolumeErrorKind.FAILED, f"{path} is not a folder")
         found = []
-        for name in sorted(os.listdir(place)):
+        with folder_at(place) as folder:
+            names = os.listdir(f"/proc/self/fd/{folder}")
+        for name in sorted(names):
             if name == VOLUMES:
                 continue
             # What goes meanwhile is not there, and what leads out of the folders is nobody's business.
@@ -191,22 +212,18 @@ class PoolFiles(Files):
 
     def _make_folder(self, path: str, mode: int) -> None:
         place = self._places.locate(path.rstrip("/"))
-        above = place.parent.stat()
         try:
-            place.mkdir()
+            make_folder_at(place, mode, owned=True)
         except FileExistsError:
             raise VolumeError(VolumeErrorKind.EXISTS, f"{path} exists already") from None
-        with contextlib.suppress(PermissionError):
-            os.chown(place, above.st_uid, above.st_gid)
-        place.chmod(mode)
 
     def _append(self, path: str, data: bytes) -> None:
-        with self._file(path).open("ab") as file:
-            file.write(data)
+        with self._opened(path, os.O_WRONLY | os.O_APPEND) as file, open(os.dup(file), "ab") as stream:
+            stream.write(data)
 
     def _sync(self, path: str) -> None:
-        with self._file(path).open("rb") as file:
-            os.fsync(file.fileno())
+        with self._opened(path, os.O_RDONLY) as file:
+            os.fsync(file)
 
 
 def _xattrs(place: Path, *, follow: bool) -> list[str]:

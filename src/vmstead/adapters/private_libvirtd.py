@@ -49,11 +49,13 @@ class PrivateLibvirtd:
     Args:
         root: where everything of it lies; made if needed.
         hide_kvm: keep KVM from it. A running daemon with the other setting is replaced.
+        bounded: folder of console logs, which are kept from growing without end as long as guests run.
     """
 
-    def __init__(self, root: Path, *, hide_kvm: bool) -> None:
+    def __init__(self, root: Path, *, hide_kvm: bool, bounded: Path | None = None) -> None:
         self._root = root
         self._hide_kvm = hide_kvm
+        self._bounded = bounded
 
     @property
     def uri(self) -> str:
@@ -97,11 +99,13 @@ class PrivateLibvirtd:
                 return
             await self.stop()
         (self._root / "recipe").write_text(recipe)
-        hide = ["--hide-kvm"] if self._hide_kvm else []
+        options = ["--hide-kvm"] if self._hide_kvm else []
+        if self._bounded is not None:
+            options += ["--bound", str(self._bounded)]
         try:
             # -P: what lies in the server's working folder must not become a part of a program of root's.
             await run(
-                [sys.executable, "-P", "-m", "vmstead.adapters.keeper", str(self._root), *hide], timeout=30
+                [sys.executable, "-P", "-m", "vmstead.adapters.keeper", str(self._root), *options], timeout=30
             )
         except CommandError as error:
             raise EngineError(
@@ -165,7 +169,7 @@ class PrivateLibvirtd:
         daemon = _LIBVIRTD_CONF.format(host_uuid=identity.read_text().strip())
         (etc / "qemu.conf").write_text(qemu)
         (etc / "libvirtd.conf").write_text(daemon)
-        return f"{qemu}{daemon}hide_kvm = {self._hide_kvm}\n"
+        return f"{qemu}{daemon}hide_kvm = {self._hide_kvm}\nbounded = {self._bounded}\n"
 
 
 def _make_folder(folder: Path) -> None:

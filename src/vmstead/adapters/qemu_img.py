@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from vmstead.adapters import confined, image_output
 from vmstead.adapters.image_header import HEAD, TAIL, Header, recognise
+from vmstead.adapters.real_paths import open_at
 from vmstead.kernel.run import CommandError, run
 from vmstead.ports.images import FORMATS, Image, ImageError
 from vmstead.ports.volumes import DiskSource
@@ -89,9 +91,9 @@ class QemuImg:
 
         how = ["-n", "--target-is-zero"] if is_blank else _OPTIONS.get(format, [])
         await self._run(
-            ["convert", "-p", "-U", "-O", format, *how, "--", _spec(source, image.format), str(target.path)],
-            read=[source.path],
-            write=[target.path],
+            ["convert", "-p", "-U", "-O", format, *how],
+            (source, image.format),
+            target,
             seconds=_COPY + image.size // _SLOWEST,
             file_size=image.size + image.size // 8 + _TABLES,
             on_line=on_line,
@@ -100,8 +102,8 @@ class QemuImg:
     async def _look(
         self, source: DiskSource, format: str, command: str, *options: str, seconds: int = _LOOK
     ) -> bytes:
-        argv = [command, "-U", "--output=json", *options, "--", _spec(source, format)]
-        return await self._run(argv, read=[source.path], seconds=seconds)
+        argv = [command, "-U", "--output=json", *options]
+        return await self._run(argv, (source, format), seconds=seconds)
 
     async def _check(self, source: DiskSource, format: str) -> bytes:
         try:
@@ -118,49 +120,86 @@ class QemuImg:
     async def _run(
         self,
         argv: Sequence[str],
+        image: tuple[DiskSource, str],
+        target: DiskSource | None = None,
         *,
-        read: Sequence[Path],
-        write: Sequence[Path] = (),
         seconds: int,
         file_size: int = 0,
         on_line: Callable[[str], None] | None = None,
     ) -> bytes:
-        how = {
-            "server": os.getpid(),
-            "memory": _MEMORY,
-            "cpu": seconds,
-            "file_size": file_size,
-            "read": [str(path) for path in read],
-            "write": [str(path) for path in write],
-        }
+        """Run a command on an image with its format, and a target to write to."""
+        with ExitStack() as opened:
+            source, format = image
+            files = [await asyncio.to_thread(opened.enter_context, _opened(source.path, os.O_RDONLY))]
+            if target is not None:
+                files.append(await asyncio.to_thread(opened.enter_context, _opened(target.path, os.O_RDWR)))
+            # By what is open, no other file can be meant than the one that was looked at.
+            names = [f"/proc/self/fd/{file}" for file in files]
+            how = {
+                "server": os.getpid(),
+                "memory": _MEMORY,
+                "cpu": seconds,
+                "file_size": file_size,
+                "read": names[:1],
+                "write": names[1:],
+            }
+            command = [*argv, "--", _spec(names[0], source, format), *names[1:]]
+            return await self._confined(command, how, names, files, seconds, on_line)
+
+    async def _confined(
+        self,
+        argv: Sequence[str],
+        how: Mapping[str, object],
+        names: Sequence[str],
+        files: Sequence[int],
+        seconds: int,
+        on_line: Callable[[str], None] | None,
+    ) -> bytes:
         launcher = [sys.executable, "-I", "-S", str(Path(confined.__file__))]
         # Every thread would reserve address space for an arena of its own.
         env = {"MALLOC_ARENA_MAX": "2"}
         try:
             return await run(
-                [*launcher, json.dumps(how), self._program, *argv], env=env, timeout=seconds, on_line=on_line
+                [*launcher, json.dumps(how), self._program, *argv],
+                env=env,
+                timeout=seconds,
+                on_line=on_line,
+                files=files,
             )
         except CommandError as error:
             if error.status is None:
                 raise ImageError(f"took longer than {seconds} seconds") from error
             if error.status == 127:
                 raise ImageError(f"cannot be read here: {error.output.strip()}; run bin/setup") from error
-            names = [argv[-2], argv[-1], *how["read"], *how["write"]]  # type: ignore[misc]
-            text = image_output.complaint(error.output, *names) if error.output else f"status {error.status}"
+            called = [argv[-2], argv[-1], *names]
+            text = image_output.complaint(error.output, *called) if error.output else f"status {error.status}"
             raise ImageError(f"could not be read or copied: {text}") from error
 
 
-def _spec(source: DiskSource, format: str) -> str:
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    """A file that was resolved, opened for the program."""
+    try:
+        descriptor = open_at(path, flags)
+    except OSError as error:
+        raise ImageError(f"cannot be opened: {error.strerror}") from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _spec(name: str, source: DiskSource, format: str) -> str:
     """The image as QEMU is told of it: with its format, and without the files that it may name."""
     driver = "host_device" if source.is_block else "file"
-    file = {"driver": driver, "filename": str(source.path)}
+    file = {"driver": driver, "filename": name}
     return "json:" + json.dumps({"driver": format, "backing": None, "file": file}, ensure_ascii=False)
 
 
 def _header(path: Path) -> tuple[Header, int]:
     """What the file begins with, and its bytes."""
     try:
-        with path.open("rb") as file:
+        with _opened(path, os.O_RDONLY) as descriptor, open(os.dup(descriptor), "rb") as file:
             head = file.read(HEAD)
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - TAIL))

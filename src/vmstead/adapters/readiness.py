@@ -4,8 +4,6 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 from vmstead.adapters import accelerator
@@ -15,27 +13,10 @@ from vmstead.adapters.private_libvirtd import GUEST_USER
 from vmstead.config import Config
 from vmstead.kernel.run import CommandError, run
 from vmstead.ports.host import Host
+from vmstead.ports.readiness import Finding, Verdict
 
 QEMU = "qemu-system-x86_64"
 _GiB = 1024**3
-
-
-class Verdict(Enum):
-    """GOOD; POOR: works, with a limit worth knowing; MISSING: no VM can run."""
-
-    GOOD = "ok"
-    POOR = "note"
-    MISSING = "MISSING"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One prerequisite. ``mend`` is a command, or a sentence where none does it; None when nothing need be done."""
-
-    name: str
-    verdict: Verdict
-    text: str
-    mend: str | None = None
 
 
 async def examine(
@@ -63,6 +44,9 @@ async def examine(
     yield await _memory(host)
     for finding in await _state(config, host, None if pretends else guest_user):
         yield finding
+    if config.plain_http and config.listen is not None and not config.listen.is_loopback:
+        text = f"connections to {config.listen} are not encrypted: passwords can be read on the way"
+        yield Finding("encryption", Verdict.POOR, text, "leave out plain_http, unless a proxy encrypts")
     yield _server(config)
 
 

@@ -34,7 +34,8 @@ def doctor(config_file: Path | None, **given: object) -> None:
     Ends with status 0 when a VM can run, with 1 when something is missing for that. Nothing is changed.
     """
     config = read_settings(given, config_file).config
-    from vmstead.adapters.readiness import Verdict, examine
+    from vmstead.adapters.readiness import examine
+    from vmstead.ports.readiness import Verdict
 
     async def report() -> bool:
         can_run = True

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Exit status of a command whose login was refused. Scripts written for TrueNAS 25.10 may count on it.
 _LOGIN_REFUSED = 0
 _INTERRUPTED = 130
+#: Seconds that `waitready` waits if nobody says how long, and between two attempts.
+_READY, _PAUSE = 60, 0.2
 
 
 class _NothingToReadError(Exception):
@@ -38,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("-P", "--password", help="password of that user")
     top.add_argument("-K", "--api-key", help="API key, or the absolute path of a file that holds it")
     top.add_argument("-t", "--timeout", type=int, help="seconds to wait for the answer to the call")
+    top.add_argument("-q", "--quiet", action="store_true", help="print nothing about an error of a call")
     top.add_argument("--insecure", action="store_true", help="accept any TLS certificate")
     top.add_argument("--plain", action="store_true", help="send the API key itself (always done at present)")
     top.add_argument(
@@ -46,7 +49,10 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
 
     call = commands.add_parser("call", help="call a method and print its result")
-    call.add_argument("-q", "--quiet", action="store_true", help="print nothing about an error")
+    # Left out, it must not hide the one before the command, whose place it shares.
+    call.add_argument(
+        "-q", "--quiet", action="store_true", default=argparse.SUPPRESS, help="print nothing about an error"
+    )
     call.add_argument("-j", "--job", action="store_true", help="wait for the job that the method starts")
     call.add_argument(
         "-jp",
@@ -64,11 +70,17 @@ def parser() -> argparse.ArgumentParser:
     )
 
     commands.add_parser("ping", help="ask the server for a sign of life")
+    ready = commands.add_parser("waitready", help="wait until the server answers calls")
+    ready.add_argument(
+        "-t", "--timeout", type=int, default=argparse.SUPPRESS, help="give up after this many seconds (60)"
+    )
+    # Older releases of TrueNAS have it. No help: it is only there to say that it is not.
+    sql = commands.add_parser("sql")
+    sql.add_argument("query", nargs=argparse.REMAINDER)
 
     subscribe = commands.add_parser("subscribe", help="print events, one JSON object per line")
     subscribe.add_argument("event", metavar="EVENT", help="such as vm.query or core.get_jobs")
     subscribe.add_argument("-n", "--number", type=int, help="end after this many events")
-    # Left out, it must not hide a -t before the command, whose place it shares.
     subscribe.add_argument(
         "-t", "--timeout", type=int, default=argparse.SUPPRESS, help="end after this many seconds"
     )
@@ -89,12 +101,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     grammar = parser()
     args = grammar.parse_args(argv)
-    commands = {"call": _call, "ping": _ping, "subscribe": _subscribe}
     if args.command is None:
         grammar.print_help()
         return 0
+    if args.command == "sql":
+        return _complain("The server's database is its own: there is no SQL. Use: midclt call METHOD")
     try:
-        status = _connected(args, commands[args.command])
+        if args.command == "waitready":
+            status = _wait_ready(args)
+        else:
+            commands = {"call": _call, "ping": _ping, "subscribe": _subscribe}
+            status = _connected(args, commands[args.command])
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -127,6 +144,31 @@ def _connected(args: argparse.Namespace, command: "Callable[[argparse.Namespace,
         return _complain(error.error)
     except ClientError as error:
         return _complain(error.error)
+
+
+def _wait_ready(args: argparse.Namespace) -> int:
+    """Connect and ask, over and over, until there is an answer."""
+    from threading import Event
+    from time import monotonic
+
+    from vmstead.client import CertificateError, Client, ClientError
+
+    seconds = args.timeout or _READY
+    deadline = monotonic() + seconds
+    while True:
+        left = max(deadline - monotonic(), _PAUSE)
+        try:
+            with Client(args.uri, left, not args.insecure) as client:
+                client.ping(left)
+        except CertificateError as error:
+            return _complain(error.error)
+        except ClientError as error:
+            if monotonic() >= deadline:
+                return _complain(f"The server was not ready within {seconds} seconds: {error.error}")
+        else:
+            return 0
+        # Nothing tells when a server begins to listen somewhere else.
+        Event().wait(_PAUSE)
 
 
 def _call(args: argparse.Namespace, client: "Client") -> int:

@@ -1,12 +1,16 @@
 """``vmstead serve``."""
 
 import asyncio
+import resource
 import signal
 from pathlib import Path
 
 import click
 
 from vmstead.cli.options import read_settings, settings_options
+
+#: More than a server has connections and guests; some systems have no limit of their own.
+_DESCRIPTORS = 65536
 
 
 @click.command()
@@ -27,6 +31,7 @@ def serve(config_file: Path | None, demo: bool, **given: object) -> None:
     from vmstead.log import configure
 
     configure(config.log_format)
+    _allow_many_connections()
 
     async def run() -> None:
         stop = asyncio.Event()
@@ -48,6 +53,13 @@ def serve(config_file: Path | None, demo: bool, **given: object) -> None:
             runner.run(run())
     except StartupError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _allow_many_connections() -> None:
+    """Take as many file descriptors as may be had: each connection is one, and programs start with 1024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(_DESCRIPTORS, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":

@@ -10,10 +10,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, cast
 
+from pydantic import ConfigDict
+
 from vmstead.ctx import Ctx
 from vmstead.errors import Problem
 from vmstead.kernel.model import Model
 from vmstead.kernel.xml import Element, el
+from vmstead.store.unfinished import Unfinished
 
 
 def problem(attribute: str, message: str, errno: int = 22) -> Problem:
@@ -99,8 +102,18 @@ class Slots:
         return is_first
 
 
+def _names_its_type(schema: dict[str, Any]) -> None:
+    """Make ``dtype`` a member that must be sent: what tells the types apart has no default on the wire."""
+    dtype = schema.get("properties", {}).get("dtype")
+    if dtype is not None:
+        dtype.pop("default", None)
+        schema["required"] = ["dtype", *schema.get("required", ())]
+
+
 class Device(Model):
     """Base of the device types."""
+
+    model_config = ConfigDict(json_schema_extra=_names_its_type)
 
     #: Place in the device order where the client gives none.
     default_order: ClassVar[int] = 1002
@@ -163,8 +176,9 @@ class Device(Model):
 
     # --- deleting ---------------------------------------------------------------------------------
 
-    async def release(self, ctx: Ctx, *, zvol: bool, raw_file: bool) -> None:
-        """Remove the storage behind the device, if it is of the kind that the caller named."""
+    def storage(self, *, zvol: bool, raw_file: bool) -> Unfinished | None:
+        """The storage behind the device that goes with it, if it is of the kind that the caller named."""
+        return None
 
     # --- facts ------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from vmstead.ports.volumes import (
     volume_name,
     volume_path,
 )
-from vmstead.store.unfinished import Kind
+from vmstead.store.unfinished import Kind, Unfinished
 
 
 class Disk(BlockDevice):
@@ -95,7 +95,7 @@ class Disk(BlockDevice):
         try:
             create = partial(ctx.volumes.create, self.zvol_name, self.zvol_volsize)
             path = volume_path(self.zvol_name)
-            await claimed(ctx, steps, Kind.VOLUME, path, create)
+            await claimed(ctx, steps, Unfinished(Kind.VOLUME, path), create)
         except VolumeError as error:
             attribute = "zvol_volsize" if error.kind is VolumeErrorKind.NO_SPACE else "zvol_name"
             raise ValidationErrors([_as_problem(attribute, error)]) from None
@@ -111,10 +111,8 @@ class Disk(BlockDevice):
         origin = volume_name(self.path or "")
 
         async def copy(target: str) -> None:
-            if await _exists(ctx, target):
-                raise VolumeError(VolumeErrorKind.EXISTS, f"{target} exists already")
             duplicate = partial(ctx.volumes.duplicate, origin, target)
-            await claimed(ctx, steps, Kind.VOLUME, volume_path(target), duplicate)
+            await claimed(ctx, steps, Unfinished(Kind.VOLUME, volume_path(target)), duplicate)
 
         path = volume_path(await copied(f"{origin}_{name}", "", copy))
         return self.model_copy(update={"path": path, "serial": None})
@@ -133,9 +131,8 @@ class Disk(BlockDevice):
         assert isinstance(resolved, DiskSource)
         yield self.disk_xml(resolved, slots)
 
-    async def release(self, ctx: Ctx, *, zvol: bool, raw_file: bool) -> None:
-        if zvol and self.path:
-            await ctx.volumes.destroy(volume_name(self.path))
+    def storage(self, *, zvol: bool, raw_file: bool) -> Unfinished | None:
+        return Unfinished(Kind.VOLUME, self.path) if zvol and self.path else None
 
     @property
     def identity(self) -> str:
@@ -144,16 +141,6 @@ class Disk(BlockDevice):
     @property
     def _volume_path(self) -> str | None:
         return volume_path(self.zvol_name) if self.create_zvol and self.zvol_name else self.path
-
-
-async def _exists(ctx: Ctx, name: str) -> bool:
-    try:
-        await ctx.volumes.find(name)
-    except VolumeError as error:
-        if error.kind is VolumeErrorKind.NOT_FOUND:
-            return False
-        raise
-    return True
 
 
 _ERRNOS = {

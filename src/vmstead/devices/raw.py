@@ -14,10 +14,10 @@ from vmstead.devices._block import BlockDevice, copied, same_path
 from vmstead.devices._claims import claimed
 from vmstead.devices._files import FilePath, file_source, preflight_file
 from vmstead.devices.base import Placed, Slots, problem
-from vmstead.errors import CallError, Problem, ValidationErrors
+from vmstead.errors import Problem, ValidationErrors
 from vmstead.kernel.xml import Element
 from vmstead.ports.volumes import DiskSource, VolumeError, VolumeErrorKind
-from vmstead.store.unfinished import Kind
+from vmstead.store.unfinished import Kind, Unfinished
 
 _SECTOR = 512
 
@@ -77,7 +77,7 @@ class Raw(BlockDevice):
             found = await ctx.volumes.file_size(self.path)
             if found is None:
                 create = partial(ctx.volumes.create_file, self.path, self.size or 0)
-                await claimed(ctx, steps, Kind.FILE, self.path, create)
+                await claimed(ctx, steps, Unfinished(Kind.FILE, self.path), create)
             elif self.size is not None and self.size > found:
                 await ctx.volumes.resize_file(self.path, self.size)
         except VolumeError as error:
@@ -91,11 +91,8 @@ class Raw(BlockDevice):
         stem, suffix = os.path.splitext(self.path)
 
         async def copy(target: str) -> None:
-            if await ctx.volumes.file_size(target) is not None:
-                raise VolumeError(VolumeErrorKind.EXISTS, f"{target} exists already")
-            await claimed(
-                ctx, steps, Kind.FILE, target, partial(ctx.volumes.duplicate_file, self.path, target)
-            )
+            duplicate = partial(ctx.volumes.duplicate_file, self.path, target)
+            await claimed(ctx, steps, Unfinished(Kind.FILE, target), duplicate)
 
         return self.model_copy(update={"path": await copied(f"{stem}_{name}", suffix, copy), "serial": None})
 
@@ -109,14 +106,8 @@ class Raw(BlockDevice):
         assert isinstance(resolved, DiskSource)
         yield self.disk_xml(resolved, slots)
 
-    async def release(self, ctx: Ctx, *, zvol: bool, raw_file: bool) -> None:
-        if not raw_file:
-            return
-        try:
-            await ctx.volumes.remove_file(self.path)
-        except VolumeError as error:
-            if error.kind is not VolumeErrorKind.NOT_FOUND:
-                raise CallError(f"{self.path} could not be removed: {error}") from None
+    def storage(self, *, zvol: bool, raw_file: bool) -> Unfinished | None:
+        return Unfinished(Kind.FILE, self.path) if raw_file else None
 
     @property
     def boots_first(self) -> bool:

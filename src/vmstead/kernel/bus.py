@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import structlog
@@ -11,6 +11,7 @@ import structlog
 log = structlog.get_logger()
 
 Change = Literal["added", "changed", "removed"]
+Form = TypeVar("Form")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Event:
         extra: further members of the notification.
         audience: says of a subscriber's identity whether it may see this event; None for everybody who
             may subscribe. What kind of object an identity is, is not the bus's business.
+        is_passing: a later event about the same object says everything that this one says, so that a reader who
+            is behind can do without it. A transition from one state to another is none.
     """
 
     collection: str
@@ -33,19 +36,38 @@ class Event:
     fields: Mapping[str, object] | None = None
     extra: Mapping[str, object] | None = None
     audience: Callable[[object], bool] | None = field(default=None, compare=False)
+    is_passing: bool = False
+    _forms: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def key(self) -> tuple[str, object] | None:
+        """The same for all passing events about an object; None for an event that everybody must get."""
+        return (self.collection, self.id) if self.is_passing else None
+
+    @property
+    def members(self) -> dict[str, object]:
+        """What a client is told, whatever protocol it speaks."""
+        members: dict[str, object] = {"msg": self.change, "collection": self.collection}
+        if self.id is not None:
+            members["id"] = self.id
+        if self.fields is not None:
+            members["fields"] = self.fields
+        if self.extra is not None:
+            members["extra"] = self.extra
+        return members
 
     @cached_property
     def frame(self) -> str:
         """The JSON-RPC notification, encoded once however many subscribers there are."""
-        params: dict[str, object] = {"msg": self.change, "collection": self.collection}
-        if self.id is not None:
-            params["id"] = self.id
-        if self.fields is not None:
-            params["fields"] = self.fields
-        if self.extra is not None:
-            params["extra"] = self.extra
-        notification = {"jsonrpc": "2.0", "method": "collection_update", "params": params}
+        notification = {"jsonrpc": "2.0", "method": "collection_update", "params": self.members}
         return msgspec.json.encode(notification).decode()
+
+    def once(self, form: str, make: Callable[["Event"], Form]) -> Form:
+        """What ``make`` makes of the event: the first time, and again for all who ask for the same form."""
+        if form not in self._forms:
+            self._forms[form] = make(self)
+        made: Form = self._forms[form]
+        return made
 
 
 Subscriber = Callable[[Event], None]

@@ -12,151 +12,43 @@ import asyncio
 import errno
 import itertools
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from enum import StrEnum
+from pathlib import Path
 
+import msgspec
 import structlog
 
-from vmstead.errors import ApiError, CallError, NotFound, ValidationErrors
+from vmstead.errors import ApiError, CallError, NotFound
 from vmstead.kernel.bus import Bus, Change, Event
 from vmstead.kernel.clock import Clock
+from vmstead.kernel.job import Job, JobState, Owner
+from vmstead.kernel.joblog import JobLog
+from vmstead.kernel.model import masked
 from vmstead.kernel.pipes import Pipe
+
+__all__ = ["COLLECTION", "KEPT", "QUEUE_SIZE", "Job", "JobState", "Jobs", "Owner"]
 
 log = structlog.get_logger()
 
 #: The subscription that carries job records.
 COLLECTION = "core.get_jobs"
-#: Finished jobs are forgotten, oldest first, beyond so many.
+#: Finished jobs are forgotten, oldest first, beyond so many, or so many bytes of results.
 KEPT = 1000
+KEPT_BYTES = 64 * 1024 * 1024
 #: Jobs that may wait for a lock where nothing else is said.
 QUEUE_SIZE = 5
 #: Seconds between two events that only report progress.
 _PROGRESS_INTERVAL = 0.1
 
 
-class JobState(StrEnum):
-    """How far a job is."""
-
-    WAITING = "WAITING"
-    RUNNING = "RUNNING"
-    SUCCESS = "SUCCESS"
-    FAILED = "FAILED"
-    ABORTED = "ABORTED"
-
-    @property
-    def is_final(self) -> bool:
-        return self not in {JobState.WAITING, JobState.RUNNING}
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Who started a job, as far as jobs care.
-
-    Attributes:
-        username: the account; None for the server itself.
-        credentials: the record's ``credentials`` member.
-        is_admin: may see and abort every job.
-    """
-
-    username: str | None
-    credentials: dict[str, object] | None
-    is_admin: bool
-
-
-@dataclass(eq=False)
-class Job:
-    """One job's record, and the handle that the running body reports through.
-
-    ``arguments`` are shown to clients: secrets are masked in them.
-    """
-
-    id: int
-    method: str
-    arguments: list[object]
-    owner: Owner
-    description: str | None
-    abortable: bool
-    lock: str | None
-    started: float
-    publish: Callable[["Job"], None]
-    message_ids: list[object] = field(default_factory=list)
-    state: JobState = JobState.WAITING
-    finished: float | None = None
-    percent: int = 0
-    status: str = ""
-    progress_extra: object = None
-    result: object = None
-    error: BaseException | None = None
-    error_text: str | None = None
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-    body: Callable[["Job"], Awaitable[object]] | None = None
-    task: "asyncio.Task[None] | None" = None
-    pipe: Pipe | None = None
-
-    def progress(self, percent: int, status: str = "", extra: object = None) -> None:
-        """Report how far the job is. An empty status keeps the one before; the end is the last word."""
-        if self.state.is_final:
-            return
-        self.percent = max(0, min(100, percent))
-        self.status = status or self.status
-        self.progress_extra = extra
-        self.publish(self)
-
-    def row(self) -> dict[str, object]:
-        """The record as ``core.get_jobs`` shows it."""
-        return {
-            "id": self.id,
-            "message_ids": list(self.message_ids),
-            "method": self.method,
-            "arguments": self.arguments,
-            "transient": False,
-            "description": self.description,
-            "abortable": self.abortable,
-            "logs_path": None,
-            "logs_excerpt": None,
-            "progress": {"percent": self.percent, "description": self.status, "extra": self.progress_extra},
-            "result": self.result,
-            "result_encoding_error": None,
-            "error": self.error_text,
-            "exception": self.error_text,
-            "exc_info": None if self.error is None else _exc_info(self.error),
-            "state": str(self.state),
-            "time_started": _date(self.started),
-            "time_finished": None if self.finished is None else _date(self.finished),
-            "credentials": self.owner.credentials,
-        }
-
-    def visible_to(self, viewer: Owner) -> bool:
-        """A job can be seen by its owner's account and by administrators."""
-        return viewer.is_admin or (viewer.username is not None and viewer.username == self.owner.username)
-
-    async def outcome(self) -> object:
-        """Wait for the end; return the result or raise the error. An aborted job results in None."""
-        await self.done.wait()
-        if self.error is not None:
-            raise self.error
-        return self.result
-
-
-def _date(seconds: float) -> dict[str, int]:
-    return {"$date": int(seconds) * 1000}
-
-
-def _exc_info(error: BaseException) -> dict[str, object]:
-    return {
-        "repr": f"{type(error).__name__}({str(error).strip()!r})",
-        "type": "VALIDATION" if isinstance(error, ValidationErrors) else type(error).__name__,
-        "errno": error.errno if isinstance(error, CallError) else None,
-        "extra": error.extra if isinstance(error, ApiError) else None,
-    }
-
-
 class Jobs:
     """All jobs of this process: numbers, queues, records, events."""
 
-    def __init__(self, clock: Clock, bus: Bus, owner_of: Callable[[object], Owner]) -> None:
-        """``owner_of`` makes an event subscriber's identity comparable with a job's owner."""
+    def __init__(
+        self, clock: Clock, bus: Bus, owner_of: Callable[[object], Owner], logs: Path | None = None
+    ) -> None:
+        """``owner_of`` makes an event subscriber's identity comparable with a job's owner; ``logs`` is a folder."""
         self._clock = clock
+        self._logs = logs
         self._bus = bus
         self._owner_of = owner_of
         self._jobs: dict[int, Job] = {}
@@ -178,12 +70,13 @@ class Jobs:
         lock: str | None = None,
         queue_size: int = QUEUE_SIZE,
         pipe: Pipe | None = None,
+        has_log: bool = False,
     ) -> Job:
         """Start a job, or queue it behind those with the same ``lock``.
 
         With ``queue_size`` jobs waiting already, no new one is made: the call joins the last waiting job of
         the same owner. ``message_id`` is the id of the call, by which new clients find their job. ``pipe`` is what
-        the job reads or writes; a job that has one never joins another.
+        the job reads or writes; a job that has one never joins another. ``has_log``: it keeps a log.
 
         Raises:
             CallError: EBUSY, when the queue is full of other people's jobs.
@@ -204,6 +97,8 @@ class Jobs:
             body=body,
             pipe=pipe,
         )
+        if has_log and self._logs is not None:
+            job.log = JobLog(self._logs / f"{job.id}.log")
         if message_id:
             job.message_ids.append(message_id)
         self._jobs[job.id] = job
@@ -238,16 +133,19 @@ class Jobs:
         if job is None:
             raise NotFound("Job with id", number)
         if not job.visible_to(viewer):
-            raise CallError("Job is not owned by current session", errno.EPERM)
+            text = "Job is not owned by current session"
+            if job.owner.username is None:
+                text = "Only users with full administrative privileges can access internally ran jobs"
+            raise CallError(text, errno.EPERM)
         return job
 
     def find(self, number: int) -> Job | None:
         """The job of that number, for those who have shown by other means that they may use it."""
         return self._jobs.get(number)
 
-    def rows(self, viewer: Owner) -> list[dict[str, object]]:
-        """The records that this viewer may see, oldest first."""
-        return [job.row() for job in self._jobs.values() if job.visible_to(viewer)]
+    def rows(self, viewer: Owner, *, raw: bool = False) -> list[dict[str, object]]:
+        """The records that this viewer may see, oldest first. With ``raw``, secrets in results are shown."""
+        return [job.row(raw=raw) for job in self._jobs.values() if job.visible_to(viewer)]
 
     def abort(self, job: Job) -> None:
         """Stop a job that has not ended; a waiting one never starts."""
@@ -300,6 +198,7 @@ class Jobs:
             self._finish(job, JobState.FAILED)
         else:
             job.percent = 100
+            _weigh(job)
             self._finish(job, JobState.SUCCESS)
 
     def _finish(self, job: Job, state: JobState) -> None:
@@ -329,7 +228,7 @@ class Jobs:
         if job.id in self._quiet:
             return
         self._quiet.add(job.id)
-        self._publish(job, "changed")
+        self._publish(job, "changed", is_passing=True)
         shown = (job.percent, job.status, job.progress_extra)
 
         def catch_up() -> None:
@@ -339,18 +238,49 @@ class Jobs:
 
         self._clock.call_later(_PROGRESS_INTERVAL, catch_up)
 
-    def _publish(self, job: Job, change: Change) -> None:
+    def _publish(self, job: Job, change: Change, *, is_passing: bool = False) -> None:
         if not self._bus.has_subscribers(COLLECTION):
             return
+
+        def is_owner(identity: object) -> bool:
+            return self._owner_of(identity).username == job.owner.username is not None
 
         def audience(identity: object) -> bool:
             return job.visible_to(self._owner_of(identity))
 
-        self._bus.publish(Event(COLLECTION, change, job.id, job.row(), audience=audience))
+        def others(identity: object) -> bool:
+            return audience(identity) and not is_owner(identity)
+
+        def publish(row: dict[str, object], audience: Callable[[object], bool]) -> None:
+            self._bus.publish(
+                Event(COLLECTION, change, job.id, row, audience=audience, is_passing=is_passing)
+            )
+
+        if job.result is None or masked(job.result) == job.result:
+            publish(job.row(), audience)
+        else:
+            # Clients take results from here, so whoever made the call gets what it is about.
+            publish(job.row(), is_owner)
+            publish(job.row(raw=False), others)
 
     def _forget_old(self) -> None:
-        if len(self._jobs) > KEPT:
-            for number, job in self._jobs.items():
-                if job.state.is_final:
-                    del self._jobs[number]
-                    return
+        size = sum(job.size for job in self._jobs.values())
+        for number, job in list(self._jobs.items()):
+            if len(self._jobs) <= KEPT and size <= KEPT_BYTES:
+                return
+            if job.state.is_final:
+                size -= job.size
+                del self._jobs[number]
+                if job.log is not None:
+                    asyncio.get_running_loop().run_in_executor(None, job.log.remove)
+
+
+def _weigh(job: Job) -> None:
+    """Find out how large the result is, or that it cannot be sent at all."""
+    if job.result is None:
+        return
+    try:
+        job.size = len(msgspec.json.encode(job.result))
+    except (TypeError, ValueError, RecursionError) as error:
+        log.warning("a job's result cannot be sent", job=job.id, method=job.method, reason=str(error))
+        job.result, job.encoding_error = None, repr(error)

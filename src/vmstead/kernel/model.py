@@ -27,6 +27,19 @@ class Model(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
+def _without_the_key_alone(schema: dict[str, Any]) -> None:
+    """Say it so that clients do not take the schema itself for a date: they take any object with that key alone."""
+    schema["patternProperties"] = {r"^\$date$": schema.pop("properties")["$date"]}
+
+
+class Date(Model):
+    """A moment, as answers show it."""
+
+    model_config = ConfigDict(json_schema_extra=_without_the_key_alone)
+
+    milliseconds: int = Field(alias="$date", description="Since the epoch, in milliseconds.")
+
+
 T = TypeVar("T")
 
 
@@ -67,6 +80,7 @@ def masked(value: T) -> T:
 __all__ = [
     "PLACEHOLDER",
     "SECRET_KEYS",
+    "Date",
     "Field",
     "Literal",
     "Model",

@@ -9,8 +9,7 @@ import os
 import tempfile
 import weakref
 from collections import deque
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable
 from typing import IO
 
 #: Bytes that may wait for the reader, and that are read from a spool at a time.
@@ -115,9 +114,9 @@ class SpooledPipe(Pipe):
             await self._change()
 
 
-async def send_file(path: Path, pipe: Pipe) -> None:
-    """Write a file into a pipe, as long as it is at the beginning. Raises PipeBroken and OSError."""
-    opening = asyncio.ensure_future(asyncio.to_thread(path.open, "rb"))
+async def send_file(opened: Awaitable[IO[bytes]], pipe: Pipe) -> None:
+    """Write a file into a pipe, as long as it is at the beginning, and close it. Raises PipeBroken and OSError."""
+    opening = asyncio.ensure_future(opened)
     try:
         file = await asyncio.shield(opening)
     except asyncio.CancelledError:

@@ -8,7 +8,7 @@ import contextlib
 import os
 import re
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 #: How much of a failing program's output goes into the error text.
 _OUTPUT_IN_ERROR = 2000
@@ -40,6 +40,7 @@ async def run(
     env: Mapping[str, str] | None = None,
     timeout: float = 600.0,
     on_line: Callable[[str], None] | None = None,
+    files: Collection[int] = (),
 ) -> bytes:
     """Run a program to its end and return what it wrote to standard output.
 
@@ -53,12 +54,13 @@ async def run(
         timeout: seconds after which the program is killed.
         on_line: told each line of standard output when it is complete; a carriage return ends one too, as
             programs write their progress. What it raises ends the program and the call.
+        files: descriptors that the program gets, under the same numbers.
 
     Raises:
         CommandError: it is not installed, failed, or took longer than ``timeout``.
     """
     # A task of its own: a start that is cancelled half-way may never end.
-    starting = asyncio.get_running_loop().create_task(_start(argv, env or {}))
+    starting = asyncio.get_running_loop().create_task(_start(argv, env or {}, files))
     try:
         async with asyncio.timeout(timeout):
             process = await asyncio.shield(starting)
@@ -79,7 +81,9 @@ async def run(
     return stdout
 
 
-async def _start(argv: Sequence[str], env: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def _start(
+    argv: Sequence[str], env: Mapping[str, str], files: Collection[int]
+) -> asyncio.subprocess.Process:
     try:
         return await asyncio.create_subprocess_exec(  # noqa: TID251 - the one place that may
             *argv,
@@ -88,6 +92,7 @@ async def _start(argv: Sequence[str], env: Mapping[str, str]) -> asyncio.subproc
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "LC_ALL": "C", **env},
             start_new_session=True,
+            pass_fds=tuple(files),
         )
     except (OSError, ValueError) as error:
         # A ValueError: no program can be given such an argument, one with a NUL for instance.

@@ -8,6 +8,14 @@ import structlog
 log = structlog.get_logger()
 
 
+async def others_first() -> None:
+    """Let everything run that can, before going on with something long."""
+    loop = asyncio.get_running_loop()
+    turn = loop.create_future()
+    loop.call_soon(turn.set_result, None)
+    await turn
+
+
 class Tasks:
     """Keeps running tasks from being forgotten, and ends them in order."""
 

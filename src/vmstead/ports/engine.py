@@ -5,10 +5,16 @@ the engine runs on this machine.
 """
 
 import enum
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
+
+from vmstead.ports.counters import GuestCounters
+
+#: What a display speaks.
+DisplayProtocol: TypeAlias = Literal["spice", "vnc"]
 
 
 class PowerState(enum.StrEnum):
@@ -84,6 +90,8 @@ class EngineInfo:
         guest_user: name of the user that guest processes run as; None where it is the server's own.
         runs_guests: domains are real processes; false for an engine that only pretends.
         log_folder: where guests' logs are, as ``<domain>.log``; None where they cannot be read.
+        keeps_consoles: it appends what guests write to their serial ports to a file of this machine, where a
+            document names one.
     """
 
     uri: str
@@ -94,6 +102,7 @@ class EngineInfo:
     guest_user: str | None
     runs_guests: bool = True
     log_folder: Path | None = None
+    keeps_consoles: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +194,11 @@ class Engine(Protocol):
         says nothing.
         """
 
-    async def undefine(self, uuid: str) -> None:
-        """Forget an inactive domain and the firmware and TPM state that belong to it. Unknown: no error."""
+    async def undefine(self, uuid: str, *, keep_state: bool = False) -> None:
+        """Forget an inactive domain and, unless it is kept, the firmware and TPM state that belong to it.
+
+        Unknown: no error. WRONG_STATE, when the domain is active.
+        """
 
     async def copy_tpm(self, uuid: str, target: str) -> None:
         """Give a domain that is not there yet the TPM state that another one has; nothing where there is none.
@@ -214,6 +226,22 @@ class Engine(Protocol):
 
     async def guest_interfaces(self, uuid: str) -> Sequence[GuestInterface]:
         """What the guest's agent tells of its network. NO_AGENT when none answers within a few seconds."""
+
+    async def usage(self) -> Mapping[str, GuestCounters]:
+        """What each active domain has used, by uuid, asked of the engine in one go.
+
+        A guest that cannot answer now is left out, and so is one of which the engine tells nothing.
+        """
+
+    async def open_display(self, uuid: str, protocol: DisplayProtocol) -> socket.socket:
+        """A new connection to a display of an active domain, as that of a viewer whose password was right.
+
+        The socket does not block, and belongs to the caller. FAILED where the guest has no such display, or the
+        engine has no way to it.
+        """
+
+    async def screenshot(self, uuid: str) -> bytes:
+        """What an active domain's first screen shows, as a PNG image. FAILED where it has no screen."""
 
     async def console(self, uuid: str) -> ConsoleStream:
         """Open the first serial console of an active domain, taking it from a dead holder."""

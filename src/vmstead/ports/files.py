@@ -6,7 +6,7 @@ Paths are the API's, such as ``/mnt/tank/isos``; ``/mnt`` itself is the folder o
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import IO, Protocol
 
 
 class FileKind(enum.StrEnum):
@@ -117,6 +117,9 @@ class Files(Protocol):
 
     async def make_folder(self, path: str, mode: int) -> None:
         """Make a folder, which gets the owner of the one above. EXISTS; NOT_FOUND when there is none above."""
+
+    async def open(self, path: str) -> IO[bytes]:
+        """A regular file, to be read and closed. NOT_FOUND, OUTSIDE; FAILED for anything else."""
 
     async def append(self, path: str, data: bytes) -> None:
         """Write to the end of a regular file. NOT_FOUND, NO_SPACE."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from vmstead.ports.counters import HostCounting
 from vmstead.ports.disks import DiskFacts
 from vmstead.ports.hardware import PciAddress, PciDevice, UsbDevice
 from vmstead.ports.machine import MachineFacts
@@ -40,7 +41,7 @@ class Memory:
     available: int
 
 
-class Host(MachineFacts, NetworkFacts, DiskFacts, Protocol):
+class Host(MachineFacts, NetworkFacts, DiskFacts, HostCounting, Protocol):
     """Facts about the machine, read when asked. Errors of the operating system come through as ``OSError``."""
 
     async def memory(self) -> Memory:

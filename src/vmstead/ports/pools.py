@@ -76,7 +76,7 @@ class Pools(Protocol):
     async def datasets(self) -> Sequence[Dataset]:
         """All file systems and volumes, by name."""
 
-    async def create_filesystem(self, name: str, *, with_ancestors: bool) -> None:
+    async def create_filesystem(self, name: str) -> None:
         """Make an empty file system. EXISTS, BAD_NAME; NOT_FOUND when there is none above."""
 
     async def set_properties(self, name: str, properties: Mapping[str, object]) -> None:
@@ -86,7 +86,10 @@ class Pools(Protocol):
         """Grow a volume. NOT_FOUND, NO_SPACE; FAILED when it would shrink: that loses data."""
 
     async def destroy_filesystem(self, name: str) -> None:
-        """Remove a file system with its files. NOT_FOUND; IN_USE when datasets are below it, or it is a pool."""
+        """Remove a file system with its files. NOT_FOUND; IN_USE when datasets are below it, or it is a pool.
+
+        One that was broken off half-way goes on.
+        """
 
     async def snapshots(self) -> Sequence[Snapshot]:
         """All snapshots, by dataset and age."""

@@ -79,7 +79,7 @@ class Volumes(Protocol):
         """
 
     async def destroy(self, name: str) -> None:
-        """Remove the volume and everything that hangs on it. NOT_FOUND when it is already gone."""
+        """Remove the volume and everything that hangs on it, itself last. NOT_FOUND when it is already gone."""
 
     async def duplicate(self, name: str, target: str) -> Volume:
         """Make the volume ``target`` with the bytes that ``name`` has now; fast where the storage can share them.

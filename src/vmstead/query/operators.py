@@ -7,13 +7,13 @@ error for the ordering operators, and false for all others, the negated ones inc
 """
 
 import operator
-import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 from vmstead.query.ast import Cmp
 from vmstead.query.errors import QueryRuntimeError
+from vmstead.query.patterns import Pattern, TooSlow
 
 #: Says whether the value of a field satisfies a condition.
 Test = Callable[[object], bool]
@@ -55,14 +55,15 @@ def _ordering(compare: Callable[[Any, Any], object]) -> Operator:
 
 def _regex(cmp: Cmp) -> Test:
     pattern = cmp.value
-    assert isinstance(pattern, re.Pattern)  # the parser compiled it
+    assert isinstance(pattern, Pattern)  # the parser compiled it
 
     def test(found: object) -> bool:
-        if found is None:
-            return pattern.match("") is not None
-        if not isinstance(found, str):
+        if not isinstance(found, str | None):
             raise QueryRuntimeError(f"{cmp.path.text}: '~' needs a text field, not {type(found).__name__!r}")
-        return pattern.match(found) is not None
+        try:
+            return pattern.matches(found or "")
+        except TooSlow:
+            raise QueryRuntimeError(f"{cmp.path.text}: the regular expression takes too long") from None
 
     return test
 

@@ -1,19 +1,14 @@
 """Filters as they come over the wire, checked and turned into a tree."""
 
-import re
-import warnings
-
 from vmstead.query.ast import And, Cmp, Node, Or, Path
 from vmstead.query.dates import parse_moment
 from vmstead.query.errors import Problem, show
 from vmstead.query.operators import DATE_OPERATORS, OPERATORS
 from vmstead.query.paths import parse_path
+from vmstead.query.patterns import MAX_LENGTH, Pattern
 
 #: How many ``OR`` may stand inside each other.
 MAX_DEPTH = 3
-
-#: The longest regular expression that is compiled.
-MAX_PATTERN_LENGTH = 1024
 
 _SHAPE = '[field, operator, value] or ["OR", [filter, ...]]'
 _KNOWN = f"known are {' '.join(OPERATORS)}, and all but ~ also with C in front to ignore case"
@@ -129,19 +124,16 @@ def _date(path: Path, name: object, value: object, wrong: list[str]) -> object:
         return None
 
 
-def _pattern(value: object, wrong: list[str]) -> re.Pattern[str] | None:
+def _pattern(value: object, wrong: list[str]) -> Pattern | None:
     if not isinstance(value, str):
         wrong.append(f"Invalid regular expression {show(value)}: it must be a string")
         return None
-    if len(value) > MAX_PATTERN_LENGTH:
-        wrong.append(f"Invalid regular expression: longer than {MAX_PATTERN_LENGTH} characters")
+    if len(value) > MAX_LENGTH:
+        wrong.append(f"Invalid regular expression: longer than {MAX_LENGTH} characters")
         return None
     try:
-        # Python warns of syntax that may change its meaning one day. That is no use in a server's log.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return re.compile(value)
-    except (re.error, ValueError, OverflowError, RecursionError) as error:
+        return Pattern(value)
+    except ValueError as error:
         wrong.append(f"Invalid regular expression {show(value)}: {error}")
         return None
 

@@ -4,8 +4,10 @@ The signature of a method is its contract, so it is also what the reference is m
 roles and texts come from the functions and models themselves.
 """
 
+from vmstead.reference.collections import Collection, collections
 from vmstead.reference.markdown import pages
+from vmstead.reference.meta import event_meta, meta
 from vmstead.reference.openrpc import describe
 from vmstead.reference.page import html
 
-__all__ = ["describe", "html", "pages"]
+__all__ = ["Collection", "collections", "describe", "event_meta", "html", "meta", "pages"]

@@ -35,6 +35,8 @@ _CALLS: dict[str, list[Any]] = {
     "vm.export_disk_image": [
         {"format": "qcow2", "directory": "/mnt/default/images", "zvol": "default/web01"}
     ],
+    "core.bulk": ["vm.start", [[1], [2]], "Starting VM {0}"],
+    "core.job_download_logs": [1, "job.log"],
     "core.download": ["vm.log_file_download", [1], "web01.log"],
     "filesystem.mkdir": [{"path": "/mnt/default/isos", "options": {"mode": "755"}}],
     "filesystem.listdir": ["/mnt/default", [["type", "=", "FILE"]]],
@@ -64,6 +66,7 @@ _CALLS: dict[str, list[Any]] = {
     "core.get_jobs": [[["state", "=", "RUNNING"]]],
     "core.unsubscribe": ["7b5c2a10-93d1-4c2b-8a57-5d9d3c0c1f42"],
     "core.set_options": [{"legacy_jobs": True}],
+    "core.resize_shell": ["7b5c2a10-93d1-4c2b-8a57-5d9d3c0c1f42", 132, 43],
     "auth.login_ex": [{"mechanism": "API_KEY_PLAIN", "username": "alice", "api_key": "1-abcdef"}],
 }
 #: Values by the name of the parameter or field.

@@ -16,6 +16,7 @@ def pages(document: Mapping[str, Any]) -> dict[str, str]:
     schemas = document["components"]["schemas"]
     found = {f"{space}.md": _page(space, methods, schemas) for space, methods in spaces.items()}
     found["types.md"] = _types(schemas)
+    found["events.md"] = _events(document["x-events"], schemas)
     found["README.md"] = _contents(document, spaces)
     return found
 
@@ -30,6 +31,7 @@ def _contents(document: Mapping[str, Any], spaces: Mapping[str, list[Mapping[str
         "The same as OpenRPC, with JSON Schema, is in [openrpc.json](openrpc.json), and on a running server at"
         " `/api/docs/openrpc.json`.",
     ]
+    lines += ["", "What can be subscribed to is in [events.md](events.md)."]
     for space, methods in spaces.items():
         lines += ["", f"## [{space}]({space}.md)", "", "| method | |", "| --- | --- |"]
         lines += [
@@ -99,6 +101,28 @@ def _limits(schema: Mapping[str, Any]) -> str:
     if low is None and high is None:
         return ""
     return f" ({'' if low is None else low}…{'' if high is None else high})"
+
+
+def _events(events: list[Mapping[str, Any]], schemas: Mapping[str, Any]) -> str:
+    parts = [
+        _HEAD,
+        "# Events\n\n"
+        "`core.subscribe` takes the name of a collection; for those with arguments a colon and a JSON object may\n"
+        'come after it, such as `reporting.realtime:{"interval": 5}`. Events are notifications of the method\n'
+        "`collection_update`; `msg` in their parameters is `added`, `changed` or `removed`.\n",
+    ]
+    for event in events:
+        role = event["x-role"] or "any user"
+        lines = [f"## {event['name']}", "", event["description"], ""]
+        lines += [f"Role: {role}. `fields` is: {_kind(event['fields'])}.", ""]
+        if event["arguments"] is not None:
+            lines += ["| argument | type | default | meaning |", "| --- | --- | --- | --- |"]
+            inner = schemas.get(_reference(event["arguments"]) or "", event["arguments"])
+            for name, each in inner["properties"].items():
+                lines.append(_row(f"`{name}`", each, required=name in inner.get("required", ())))
+            lines.append("")
+        parts.append("\n".join(lines))
+    return "\n".join(parts)
 
 
 def _types(schemas: Mapping[str, Any]) -> str:

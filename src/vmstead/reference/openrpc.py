@@ -1,46 +1,24 @@
 """The API as an OpenRPC document (https://spec.open-rpc.org), with JSON Schema for everything that is sent."""
 
-import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
+from vmstead.query.schema import definitions as query_definitions
+from vmstead.reference.collections import Collection, result_type
 from vmstead.reference.examples import example
 from vmstead.rpc.registry import Method
 
 _COMPONENTS = "#/components/schemas/{model}"
-#: What a query takes; the query language checks it by itself.
-_FILTERS = {
-    "type": "array",
-    "items": {"type": "array"},
-    "description": 'Conditions that all must hold: [field, operator, value], or ["OR", [condition, …]].',
-    "default": [],
-}
-_OPTIONS = {
-    "type": "object",
-    "description": "What to do with the rows that are found.",
-    "properties": {
-        "get": {"type": "boolean", "default": False, "description": "One object; ENOENT when there is none."},
-        "count": {"type": "boolean", "default": False, "description": "Only how many there are."},
-        "select": {"type": "array", "default": [], "description": "Fields to answer with; [] for all."},
-        "order_by": {
-            "type": "array",
-            "default": [],
-            "description": "Fields to sort by; -field for descending.",
-        },
-        "limit": {"type": "integer", "default": 0, "description": "At most so many; 0 for all."},
-        "offset": {"type": "integer", "default": 0, "description": "Leave so many out at the beginning."},
-        "extra": {"type": "object", "default": {}, "description": "Has no effect here."},
-    },
-    "default": {},
-}
 
 
-def describe(methods: Mapping[str, Method], version: str) -> dict[str, Any]:
-    """The OpenRPC document of these methods, in the order of their names."""
-    schemas = _Schemas(methods)
+def describe(
+    methods: Mapping[str, Method], version: str, events: Sequence[Collection] = ()
+) -> dict[str, Any]:
+    """The OpenRPC document of these methods, in the order of their names. Collections are in ``x-events``."""
+    schemas = _Schemas(methods, events)
     return {
         "openrpc": "1.3.2",
         "info": {
@@ -49,6 +27,7 @@ def describe(methods: Mapping[str, Method], version: str) -> dict[str, Any]:
             "description": "The TrueNAS 25.10 VM API: JSON-RPC 2.0 over WebSocket at /api/current.",
         },
         "methods": [_method(methods[name], schemas) for name in sorted(methods)],
+        "x-events": [schemas.event(each) for each in events],
         "components": {"schemas": schemas.definitions},
     }
 
@@ -56,32 +35,36 @@ def describe(methods: Mapping[str, Method], version: str) -> dict[str, Any]:
 class _Schemas:
     """JSON Schema of every parameter and result; what is used by several stands in ``definitions``."""
 
-    def __init__(self, methods: Mapping[str, Method]) -> None:
+    def __init__(self, methods: Mapping[str, Method], events: Sequence[Collection]) -> None:
         own = {name: method for name, method in methods.items() if not method.is_query}
         parameters, shared = models_json_schema(
             [(method.model, "validation") for method in own.values()], ref_template=_COMPONENTS
         )
+        types = {name: result_type(method) for name, method in methods.items()}
+        types |= {f"event {each.name}": each.fields for each in events}
+        types |= {f"arguments {each.name}": each.arguments for each in events if each.arguments is not None}
         results, more = TypeAdapter.json_schemas(
-            [
-                (name, "serialization", TypeAdapter[Any](_result_type(method)))
-                for name, method in methods.items()
-            ],
+            [(name, "serialization", TypeAdapter[Any](kind)) for name, kind in types.items()],
             ref_template=_COMPONENTS,
         )
-        definitions = {**shared.get("$defs", {}), **more.get("$defs", {})}
+        definitions = {
+            **shared.get("$defs", {}),
+            **more.get("$defs", {}),
+            **query_definitions(_COMPONENTS),
+        }
         self._parameters: dict[str, dict[str, Any]] = {}
         for name, method in own.items():
             reference = parameters[(method.model, "validation")]["$ref"].rpartition("/")[2]
             self._parameters[name] = definitions.pop(reference)
-        self._results = {name: results[(name, "serialization")] for name in methods}
+        self._results = {name: results[(name, "serialization")] for name in types}
         self.definitions: dict[str, Any] = dict(sorted(definitions.items()))
 
     def parameters(self, method: Method) -> list[dict[str, Any]]:
         """OpenRPC's content descriptors."""
         if method.is_query:
             return [
-                {"name": "filters", "required": False, "schema": _FILTERS},
-                {"name": "options", "required": False, "schema": _OPTIONS},
+                {"name": name, "required": False, "schema": {"$ref": _COMPONENTS.format(model=model)}}
+                for name, model in (("filters", "QueryFilters"), ("options", "QueryOptions"))
             ]
         schema = self._parameters[method.name]
         return [
@@ -99,18 +82,20 @@ class _Schemas:
         if not method.is_query:
             return one
         return {
-            "oneOf": [{"type": "array", "items": one}, one, {"type": "integer"}],
-            "description": "A list; with get one object; with count a number.",
+            "anyOf": [{"type": "array", "items": one}, one, {"type": "integer"}],
+            "description": "A list; with get one object; with count a number. With select, only those fields.",
         }
 
-
-def _result_type(method: Method) -> Any:  # noqa: ANN401 - any type at all
-    if method.returns is not None:
-        return method.returns
-    if method.is_query:
-        return dict[str, Any]
-    annotation = inspect.signature(method.function, eval_str=True).return_annotation
-    return Any if annotation is object else annotation
+    def event(self, collection: Collection) -> dict[str, Any]:
+        """A collection with the schema of its events, and of the arguments that may stand after a colon."""
+        has_arguments = collection.arguments is not None
+        return {
+            "name": collection.name,
+            "description": collection.description,
+            "fields": self._results[f"event {collection.name}"],
+            "arguments": self._results[f"arguments {collection.name}"] if has_arguments else None,
+            "x-role": collection.role,
+        }
 
 
 def _method(method: Method, schemas: _Schemas) -> dict[str, Any]:

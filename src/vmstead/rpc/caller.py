@@ -32,7 +32,12 @@ class Origin:
     @property
     def is_secure(self) -> bool:
         """What is sent cannot be read on the way: a unix socket, TLS, or loopback."""
-        return self.is_unix or self.is_tls or _is_loopback(self.address)
+        return self.is_local or self.is_tls
+
+    @property
+    def is_local(self) -> bool:
+        """On this machine."""
+        return self.is_unix or _is_loopback(self.address)
 
     def same_place(self, other: "Origin") -> bool:
         """Whether a token that was asked for from one may be used from the other."""

@@ -14,7 +14,8 @@ from vmstead.kernel.pipes import Pipe
 from vmstead.query import MatchNotFound, QueryRuntimeError
 from vmstead.rpc import protocol
 from vmstead.rpc.caller import Caller
-from vmstead.rpc.protocol import Call, Code
+from vmstead.rpc.codec import Codec, JsonRpc
+from vmstead.rpc.protocol import Call
 from vmstead.rpc.registry import Method
 from vmstead.rpc.session import Session
 
@@ -40,45 +41,59 @@ class Busy(Exception):
     """The connection has too many calls under way."""
 
 
+_JSON_RPC = JsonRpc()
+
+
 async def answer(
-    ctx: Context, methods: Mapping[str, Method], call: Call, turn: AbstractAsyncContextManager[None]
+    ctx: Context,
+    methods: Mapping[str, Method],
+    call: Call,
+    turn: AbstractAsyncContextManager[None],
+    codec: Codec = _JSON_RPC,
 ) -> str | None:
-    """Carry out a call and return the frame that answers it; None for a notification.
+    """Carry out a call and return the frame that answers it; None where it is not answered.
 
     ``turn`` is held while the call runs, but not while a job is waited for, so that long jobs do not keep
     other calls of the same connection waiting. Entering it raises ``Busy`` when too many wait already.
     """
     try:
         async with turn:
-            result = await perform(ctx, methods, call)
+            message_id = None if codec.knows_jobs_by_number else call.id
+            result = await perform(ctx, methods, call, message_id)
         if isinstance(result, Job):
-            result = result.id if ctx.session.options.legacy_jobs else await result.outcome()
-        frame = protocol.encode_result(call.id, result)
+            by_number = codec.knows_jobs_by_number or ctx.session.options.legacy_jobs
+            result = result.id if by_number else await result.outcome()
+        return codec.result(call, result)
     except Busy as busy:
-        frame = protocol.encode_fault(call.id, Code.TOO_MANY_CALLS, str(busy))
+        return codec.too_many_calls(call, str(busy))
     except UnknownMethod:
-        frame = protocol.encode_fault(call.id, Code.METHOD_NOT_FOUND, "Method does not exist")
+        return codec.unknown_method(call, methods.keys())
     except ApiError as error:
-        frame = protocol.encode_error(call.id, error)
+        return codec.error(call, error)
     except Exception:
         log.exception("call failed unexpectedly", method=call.method)
-        unexpected = CallError(f"{call.method} failed unexpectedly; the server's log tells more")
-        frame = protocol.encode_error(call.id, unexpected)
-    return frame if call.has_id else None
+        return codec.error(call, unexpected(call.method))
+
+
+def unexpected(method: str) -> CallError:
+    """What a client is told of an error that nobody has thought of."""
+    return CallError(f"{method} failed unexpectedly; the server's log tells more")
 
 
 class UnknownMethod(Exception):
     """There is no method of that name."""
 
 
-async def perform(ctx: Context, methods: Mapping[str, Method], call: Call) -> object:
+async def perform(
+    ctx: Context, methods: Mapping[str, Method], call: Call, message_id: object = None
+) -> object:
     """Find, authorize, check and run a method. Returns its result, or the job that it became."""
     method = methods.get(call.method)
     if method is None:
         raise UnknownMethod
     method.authorize(ctx.session.caller)
     if method.is_job:
-        return submit(ctx, method, call.params, message_id=call.id)
+        return submit(ctx, method, call.params, message_id=message_id)
     arguments = method.bind(call.params)
     with _query_errors():
         return await method.function(ctx, *arguments)
@@ -111,6 +126,9 @@ def submit(
         owner=owner_of(ctx.session.caller),
         arguments=[masked(protocol.wire(param)) for param in params],
         message_id=message_id,
+        description=method.description_for(params),
+        abortable=method.is_abortable,
+        has_log=method.has_log,
         lock=method.lock_for(params),
         queue_size=method.queue_size,
         pipe=pipe,

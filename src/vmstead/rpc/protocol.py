@@ -29,12 +29,21 @@ class Code(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request. A notification (``has_id`` false) is carried out and never answered."""
+    """A request.
+
+    Attributes:
+        id: what the answer carries.
+        has_id: a notification, which has none, is carried out and never answered.
+        method: full name.
+        params: positional parameters.
+        is_immediate: it is carried out before the next frame is read; for what takes no time.
+    """
 
     id: object
     has_id: bool
     method: str
     params: list[object]
+    is_immediate: bool = False
 
 
 class Rejected(Exception):
@@ -56,10 +65,8 @@ def decode(text: str) -> Call:
         Rejected: it is not JSON, or not a request.
     """
     try:
-        message = _decoder.decode(text)
-        if '"$' in text:
-            message = _revive(message)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        message = loads(text)
+    except ValueError as error:
         raise Rejected(encode_fault(None, Code.INVALID_JSON, str(error))) from None
     if type(message) is list:
         raise Rejected(encode_fault(None, Code.INVALID_JSON, "Batch messages are not supported at this time"))
@@ -75,6 +82,15 @@ def decode(text: str) -> Call:
         method=message["method"],
         params=message.get("params", []),
     )
+
+
+def loads(text: str) -> object:
+    """The value that a text of extended JSON stands for. Raises ValueError."""
+    try:
+        value = _decoder.decode(text)
+        return _revive(value) if '"$' in text else value
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _fault(message: dict[str, object]) -> str | None:
@@ -119,6 +135,12 @@ def encode_error(id: object, error: ApiError) -> str:
             "id": id,
         }
     ).decode()
+
+
+def encode_unsubscribed(collection: str, error: ApiError | None) -> str:
+    """The notification that an event source has ended, by an error or without."""
+    params = {"collection": collection, "error": None if error is None else error_data(error)}
+    return _encoder.encode({"jsonrpc": "2.0", "method": "notify_unsubscribed", "params": params}).decode()
 
 
 def error_data(error: ApiError) -> dict[str, object]:

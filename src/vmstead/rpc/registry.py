@@ -32,7 +32,7 @@ Direction = Literal["input", "output"]
 FunctionT = TypeVar("FunctionT", bound=Function)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Method:
     """A method, with all that is known of it.
 
@@ -48,6 +48,9 @@ class Method:
         pipe: job methods only: ``output``, the job writes what is downloaded (``core.download``); ``input``, it
             reads what is uploaded (``POST /_upload``).
         needs_pipe: whether it cannot be called without.
+        description: job methods only: what the job does, for people; ``{0}`` as for ``lock``.
+        is_abortable: job methods only: pages may offer to abort it. Nothing keeps others from being aborted.
+        has_log: job methods only: it writes a log (``ctx.log``).
         is_query: takes filters and options instead of parameters of its own.
         is_rate_limited: counts against the limit for callers who are not logged in.
         returns: the result's type for the reference, where the function's annotation is not exact; of a query,
@@ -66,6 +69,9 @@ class Method:
     queue_size: int = QUEUE_SIZE
     pipe: Direction | None = None
     needs_pipe: bool = True
+    description: str | None = None
+    is_abortable: bool = False
+    has_log: bool = False
 
     def authorize(self, caller: Caller | None) -> None:
         """Refuse a caller who may not call this.
@@ -113,6 +119,15 @@ class Method:
         except (IndexError, KeyError, TypeError):
             missing = self.parameters[min(len(params), len(self.parameters) - 1)]
             raise CallError(f"Error handling job lock. {missing!r} is required", 22) from None
+
+    def description_for(self, params: Sequence[object]) -> str | None:
+        """What a job made with these parameters does; None where that is not said, or they lack what is said."""
+        if self.description is None:
+            return None
+        try:
+            return self.description.format(*params)
+        except (IndexError, KeyError, TypeError):
+            return None
 
     @cached_property
     def parameters(self) -> list[str]:
@@ -180,13 +195,17 @@ class Namespace:
         queue_size: int = QUEUE_SIZE,
         pipe: Direction | None = None,
         needs_pipe: bool = True,
+        description: str | None = None,
+        abortable: bool = False,
+        logs: bool = False,
         returns: object = None,
     ) -> Callable[[FunctionT], FunctionT]:
         """Make the decorated function a method named ``<namespace>.<function>``.
 
         ``job``: True for a job, or the text of its lock, for which ``queue_size`` calls may wait. With
-        ``pipe`` its bytes come or go by HTTP: always, or without ``needs_pipe`` if the client wants. The function
-        itself stays an ordinary function.
+        ``pipe`` its bytes come or go by HTTP: always, or without ``needs_pipe`` if the client wants.
+        ``description``, ``abortable`` and ``logs`` are about jobs too. The function itself stays an ordinary
+        function.
         """
 
         def register(function: FunctionT) -> FunctionT:
@@ -204,6 +223,9 @@ class Namespace:
                     queue_size=queue_size,
                     pipe=pipe,
                     needs_pipe=needs_pipe,
+                    description=description,
+                    is_abortable=abortable,
+                    has_log=logs,
                 )
             )
             return function

@@ -1,21 +1,25 @@
 """``pool.dataset.*``: volumes for disks, and file systems for images, to the extent that VM clients need them."""
 
 import errno
+import itertools
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Literal
 
 from vmstead.ctx import Ctx
-from vmstead.devices._claims import claimed
+from vmstead.devices._claims import claimed, discard_noted
 from vmstead.errors import NotFound, Problem, ValidationErrors
 from vmstead.kernel.model import Field, Model, NonEmpty, Text
 from vmstead.kernel.undo import undo
 from vmstead.ports.pools import Dataset, DatasetKind
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind, volume_path
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.storage.errors import storage_errors
+from vmstead.storage.events import DATASETS, gone, told
 from vmstead.storage.properties import DatasetShape, entry, size_of
-from vmstead.store.unfinished import Kind
+from vmstead.store.unfinished import Kind, Unfinished
 from vmstead.vm.usage import refuse_active
 
 pool_dataset = Namespace("pool.dataset")
@@ -43,9 +47,9 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @pool_dataset.method(role="DATASET_READ", returns=DatasetShape)
-async def get_instance(ctx: Ctx, id: NonEmpty, options: dict[str, object] = {}) -> object:  # noqa: B006
+async def get_instance(ctx: Ctx, id: NonEmpty, options: QueryOptions = {}) -> object:  # noqa: B006
     """One dataset. Options are those of ``pool.dataset.query``. Fails with ENOENT when there is none."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     return chosen.apply([entry(await _find(ctx, id))])
 
 
@@ -106,33 +110,34 @@ async def create(ctx: Ctx, pool_dataset_create: DatasetCreate) -> object:
         raise ValidationErrors([Problem(f"{_CREATE}.volsize", "must be a multiple of 512 above 0")])
     async with undo() as steps:
         with storage_errors(f"{_CREATE}.name"):
-            if given.create_ancestors and is_volume:
-                await _make_above(ctx, name)
-            await (_make_volume(ctx, steps, given) if is_volume else _make_filesystem(ctx, steps, given))
+            notes = await _make_above(ctx, steps, name) if given.create_ancestors else []
+            if is_volume:
+                notes.append(Unfinished(Kind.VOLUME, volume_path(name)))
+                await claimed(ctx, steps, notes[-1], partial(ctx.volumes.create, name, given.volsize or 0))
+            else:
+                notes.append(await _make_filesystem(ctx, steps, name))
             await ctx.pools.set_properties(name, _chosen(given))
-        if is_volume:
-            await ctx.unfinished.forget(Kind.VOLUME, volume_path(name))
-    return entry(await _find(ctx, name))
+        await ctx.unfinished.forget(*notes)
+    return told(ctx, DATASETS, "added", entry(await _find(ctx, name)))
 
 
-async def _make_above(ctx: Ctx, name: str) -> None:
-    try:
-        await ctx.pools.create_filesystem(name.rpartition("/")[0], with_ancestors=True)
-    except VolumeError as error:
-        if error.kind is not VolumeErrorKind.EXISTS:
-            raise
+async def _make_above(ctx: Ctx, steps: AsyncExitStack, name: str) -> list[Unfinished]:
+    """Make the file systems above that are not there, from the top; returns the notes about them."""
+    notes = []
+    parts = name.split("/")[:-1]
+    for above in itertools.accumulate(parts, "{}/{}".format):
+        try:
+            notes.append(await _make_filesystem(ctx, steps, above))
+        except VolumeError as error:
+            if error.kind is not VolumeErrorKind.EXISTS:
+                raise
+    return notes
 
 
-async def _make_volume(ctx: Ctx, steps: AsyncExitStack, given: DatasetCreate) -> None:
-    async def make() -> object:
-        return await ctx.volumes.create(given.name, given.volsize or 0)
-
-    await claimed(ctx, steps, Kind.VOLUME, volume_path(given.name), make)
-
-
-async def _make_filesystem(ctx: Ctx, steps: AsyncExitStack, given: DatasetCreate) -> None:
-    await ctx.pools.create_filesystem(given.name, with_ancestors=given.create_ancestors)
-    steps.push_async_callback(ctx.pools.destroy_filesystem, given.name)
+async def _make_filesystem(ctx: Ctx, steps: AsyncExitStack, name: str) -> Unfinished:
+    note = Unfinished(Kind.EMPTY_FILESYSTEM, name)
+    await claimed(ctx, steps, note, partial(ctx.pools.create_filesystem, name))
+    return note
 
 
 def _chosen(given: Properties) -> dict[str, object]:
@@ -166,7 +171,7 @@ async def update(ctx: Ctx, id: NonEmpty, pool_dataset_update: DatasetUpdate) -> 
             await ctx.pools.resize(id, given.volsize)
     with storage_errors():
         await ctx.pools.set_properties(id, _chosen(given))
-    return entry(await _find(ctx, id))
+    return told(ctx, DATASETS, "changed", entry(await _find(ctx, id)))
 
 
 class DatasetDeleteOptions(Model):
@@ -191,12 +196,22 @@ async def delete(ctx: Ctx, id: NonEmpty, options: DatasetDeleteOptions = Dataset
                 text = f"{id} has datasets below it; use recursive to destroy them too"
                 raise ValidationErrors([Problem("id", text, errno.ENOTEMPTY)])
             await _refuse_used(ctx, going, recursive=options.recursive)
-            for each in sorted(going, key=lambda each: each.name, reverse=True):
-                if each.kind is DatasetKind.VOLUME:
-                    await ctx.volumes.destroy(each.name)
-                else:
-                    await ctx.pools.destroy_filesystem(each.name)
+            notes = [_gone(each) for each in sorted(going, key=lambda each: each.name, reverse=True)]
+            await ctx.unfinished.note(*notes)
+            failures = await discard_noted(ctx, notes)
+            left = {each.name for each in await ctx.pools.datasets()}
+            for each in going:
+                if each.name not in left:
+                    gone(ctx, DATASETS, each.name)
+            if failures:
+                raise failures[0]
     return True
+
+
+def _gone(dataset: Dataset) -> Unfinished:
+    if dataset.kind is DatasetKind.VOLUME:
+        return Unfinished(Kind.VOLUME, volume_path(dataset.name))
+    return Unfinished(Kind.FILESYSTEM, dataset.name)
 
 
 async def _refuse_used(ctx: Ctx, going: list[Dataset], *, recursive: bool) -> None:

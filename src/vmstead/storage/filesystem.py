@@ -1,21 +1,23 @@
 """``filesystem.*``: the files that images and ISOs are, below the pools and the allowed roots."""
 
-import binascii
 import errno
 import secrets
 from base64 import b64decode
 from collections.abc import AsyncIterable, AsyncIterator
+from functools import partial
 from typing import Any
 
 from vmstead.ctx import Ctx
+from vmstead.devices._claims import claimed
 from vmstead.errors import CallError
 from vmstead.kernel.model import Field, Model, NonEmpty
 from vmstead.kernel.pipes import send_file
 from vmstead.kernel.undo import undo
 from vmstead.ports.files import FileInfo, FileKind
+from vmstead.rpc.queries import QueryFilters, QueryOptions
 from vmstead.rpc.registry import Namespace, parse_query
 from vmstead.storage.errors import storage_errors
-from vmstead.store.unfinished import Kind
+from vmstead.store.unfinished import Kind, Unfinished
 from vmstead.vm.usage import kept_inactive
 
 filesystem = Namespace("filesystem")
@@ -107,8 +109,8 @@ async def stat_(ctx: Ctx, path: NonEmpty) -> dict[str, Any]:
 async def listdir(
     ctx: Ctx,
     path: NonEmpty,
-    query_filters: list[object] = [],  # noqa: B006
-    query_options: dict[str, object] = {},  # noqa: B006
+    query_filters: QueryFilters = [],  # noqa: B006
+    query_options: QueryOptions = {},  # noqa: B006
 ) -> object:
     """What is in a folder, by name, with filters and options as a query has them."""
     query = parse_query(query_filters, query_options)
@@ -195,8 +197,7 @@ async def get(ctx: Ctx, path: NonEmpty) -> None:
     with storage_errors():
         if (await ctx.files.info(path)).kind is not FileKind.FILE:
             raise CallError(f"{path} is not a regular file", errno.EISDIR)
-        place = await ctx.volumes.locate(path)
-    await send_file(place, ctx.pipe)
+        await send_file(ctx.files.open(path), ctx.pipe)
 
 
 class PutOptions(Model):
@@ -235,7 +236,7 @@ async def file_receive(
     """Write a small file, whose content comes as Base64."""
     try:
         data = b64decode(content, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise CallError(f"content is not Base64: {error}", errno.EINVAL) from None
 
     async def once() -> AsyncIterator[bytes]:
@@ -258,16 +259,14 @@ async def _write(
             return
         new = f"{path.rpartition('/')[0]}/.vmstead-{secrets.token_hex(8)}"
         async with undo() as steps:
-            await ctx.unfinished.note(Kind.FILE, new)
-            steps.push_async_callback(ctx.unfinished.forget, Kind.FILE, new)
-            await ctx.volumes.create_file(new, 0)
-            steps.push_async_callback(ctx.volumes.remove_file, new)
+            note = Unfinished(Kind.FILE, new)
+            await claimed(ctx, steps, note, partial(ctx.volumes.create_file, new, 0))
             async for piece in content:
                 await ctx.files.append(new, piece)
             await ctx.files.change_mode(new, 0o644 if mode is None else mode)
             async with kept_inactive(ctx, "path", place):
                 await ctx.volumes.publish_file(new, path, over=True)
-                await ctx.unfinished.forget(Kind.FILE, new)
+                await ctx.unfinished.forget(note)
 
 
 async def _append(ctx: Ctx, path: str, size: int, content: AsyncIterable[bytes], mode: int | None) -> None:

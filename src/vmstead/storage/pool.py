@@ -7,6 +7,7 @@ from vmstead.ctx import Ctx
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.pools import Pool
 from vmstead.query import Query
+from vmstead.rpc.queries import QueryOptions
 from vmstead.rpc.registry import Namespace, parse_query
 from vmstead.storage.errors import storage_errors
 
@@ -89,7 +90,7 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @pool.method(role="POOL_READ", returns=PoolShape)
-async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> object:  # noqa: B006
+async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> object:  # noqa: B006
     """One pool. Options are those of ``pool.query``."""
     chosen = parse_query([["id", "=", id]], {**options, "get": True})
     return chosen.apply(await _entries(ctx))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import ConfigDict
+
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.pools import Dataset, DatasetKind
 
@@ -41,6 +43,9 @@ class PropertyShape(Model):
 
 class DatasetShape(Model):
     """A file system or a volume. ZFS's other properties are there too, in the same form."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, PropertyShape]
 
     id: str = Field(description="Its name.")
     name: str = Field(description="Its name.")

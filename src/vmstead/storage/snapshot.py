@@ -1,29 +1,25 @@
 """``pool.snapshot.*``: how volumes were at a time."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
-
-import structlog
 
 from vmstead.ctx import Ctx
 from vmstead.devices._claims import claimed
-from vmstead.errors import CallError, NotFound, Problem, ValidationErrors
+from vmstead.errors import NotFound, Problem, ValidationErrors
 from vmstead.kernel.model import Field, Model, NonEmpty, Text
 from vmstead.kernel.undo import undo
-from vmstead.ports.engine import EngineError
 from vmstead.ports.pools import Snapshot
 from vmstead.ports.volumes import volume_path
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.storage.errors import storage_errors
-from vmstead.storage.properties import PropertyShape, size_of
-from vmstead.store.unfinished import Kind
-from vmstead.vm.model import Vm
+from vmstead.storage.events import DATASETS, SNAPSHOTS, gone, told
+from vmstead.storage.properties import PropertyShape, entry, size_of
+from vmstead.store.unfinished import Kind, Unfinished
+from vmstead.vm.halting import halted
 from vmstead.vm.usage import active_users
 
-log = structlog.get_logger()
 pool_snapshot = Namespace("pool.snapshot")
 
 _CREATE, _CLONE = "pool_snapshot_create", "pool_snapshot_clone"
@@ -83,9 +79,9 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @pool_snapshot.method(role="SNAPSHOT_READ", returns=SnapshotShape)
-async def get_instance(ctx: Ctx, id: NonEmpty, options: dict[str, object] = {}) -> object:  # noqa: B006
+async def get_instance(ctx: Ctx, id: NonEmpty, options: QueryOptions = {}) -> object:  # noqa: B006
     """One snapshot. Options are those of ``pool.snapshot.query``."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     return chosen.apply([_entry(await _find(ctx, id))])
 
 
@@ -109,36 +105,14 @@ async def create(ctx: Ctx, pool_snapshot_create: SnapshotCreate) -> object:
         raise ValidationErrors([Problem(f"{_CREATE}.name", "is required")])
     with storage_errors(f"{_CREATE}.dataset"):
         place = (await ctx.volumes.find(given.dataset)).source.path
-        halted = [vm for vm in await active_users(ctx, place) if vm.suspend_on_snapshot]
-    async with _halted(ctx, halted):
+        halting = [vm for vm in await active_users(ctx, place) if vm.suspend_on_snapshot]
+    note = Unfinished(Kind.SNAPSHOT, f"{given.dataset}@{given.name}")
+    create = partial(ctx.pools.create_snapshot, given.dataset, given.name)
+    async with halted(ctx, halting), undo() as steps:
         with storage_errors(f"{_CREATE}.name"):
-            made = await ctx.pools.create_snapshot(given.dataset, given.name)
-    return _entry(made)
-
-
-@asynccontextmanager
-async def _halted(ctx: Ctx, vms: list[Vm]) -> AsyncIterator[None]:
-    """Halt guests that run, and let exactly those go on, whatever happens to the call."""
-    halted: list[Vm] = []
-    try:
-        for vm in vms:
-            if ctx.states.get(vm.uuid).power == "RUNNING":
-                halted.append(vm)
-                await ctx.engine.suspend(vm.uuid)
-        yield
-    except EngineError as error:
-        raise CallError(f"a virtual machine could not be halted for the snapshot: {error}") from error
-    finally:
-        if halted:
-            # A call that is given up must not leave them halted.
-            await asyncio.shield(asyncio.gather(*(_resume(ctx, vm) for vm in halted)))
-
-
-async def _resume(ctx: Ctx, vm: Vm) -> None:
-    try:
-        await ctx.engine.resume(vm.uuid)
-    except EngineError as error:
-        log.warning("a guest was not resumed after a snapshot", vm=str(vm), reason=str(error))
+            made = await claimed(ctx, steps, note, create)
+        await ctx.unfinished.forget(note)
+    return told(ctx, SNAPSHOTS, "added", _entry(made))
 
 
 class SnapshotClone(Model):
@@ -155,15 +129,17 @@ async def clone(ctx: Ctx, pool_snapshot_clone: SnapshotClone) -> bool:
     given = pool_snapshot_clone
     found = await _find(ctx, given.snapshot)
 
-    async def make() -> None:
-        await ctx.pools.clone_snapshot(found.dataset, found.name, given.dataset_dst)
-
-    path = volume_path(given.dataset_dst)
+    note = Unfinished(Kind.VOLUME, volume_path(given.dataset_dst))
+    make = partial(ctx.pools.clone_snapshot, found.dataset, found.name, given.dataset_dst)
     async with undo() as steps:
         with storage_errors(f"{_CLONE}.dataset_dst"):
-            await claimed(ctx, steps, Kind.VOLUME, path, make)
+            await claimed(ctx, steps, note, make)
             await ctx.pools.set_properties(given.dataset_dst, given.dataset_properties)
-        await ctx.unfinished.forget(Kind.VOLUME, path)
+        await ctx.unfinished.forget(note)
+    if ctx.bus.has_subscribers(DATASETS):
+        made = next((each for each in await ctx.pools.datasets() if each.name == given.dataset_dst), None)
+        if made is not None:
+            told(ctx, DATASETS, "added", entry(made))
     return True
 
 
@@ -180,4 +156,5 @@ async def delete(ctx: Ctx, id: NonEmpty, options: SnapshotDeleteOptions = Snapsh
     found = await _find(ctx, id)
     with storage_errors():
         await ctx.pools.destroy_snapshot(found.dataset, found.name)
+    gone(ctx, SNAPSHOTS, id)
     return True

@@ -1,5 +1,7 @@
 """What the server remembers of itself from one start to the next."""
 
+from collections.abc import Callable
+
 from vmstead.store.db import Connection, Database
 
 #: Name under which the start of the host is kept whose guests were last started with it.
@@ -19,8 +21,14 @@ class MemoryStore:
 
     async def set(self, name: str, value: str) -> None:
         """Remember something, in place of what was there."""
+        await self.change(name, lambda _: value)
 
-        def change(connection: Connection) -> None:
+    async def change(self, name: str, change: Callable[[str | None], str]) -> None:
+        """Remember what ``change`` makes of what was there; what two callers change at once, both have changed."""
+
+        def write(connection: Connection) -> None:
+            row = connection.execute("SELECT value FROM memory WHERE name = ?", (name,)).fetchone()
+            value = change(str(row[0]) if row else None)
             connection.execute("INSERT OR REPLACE INTO memory (name, value) VALUES (?, ?)", (name, value))
 
-        await self._database.write(change)
+        await self._database.write(write)

@@ -90,13 +90,18 @@ class VmStore:
             (_int(row[0]) for row in self._database.read("SELECT id FROM vm WHERE name = ?", (name,))), None
         )
 
+    def ids(self) -> dict[str, int]:
+        """The id of every VM by its uuid."""
+        rows = self._database.read("SELECT uuid, id FROM vm ORDER BY id")
+        return {str(uuid): _int(id) for uuid, id in rows}
+
     def all_devices(self) -> list[Row]:
         """Every device of every VM, by id."""
         return self._devices("ORDER BY id")
 
     def devices_of(self, vm: int) -> list[Row]:
         """A VM's devices, by id."""
-        return self._devices("WHERE vm = ? ORDER BY id", vm)
+        return self._devices("WHERE vm = ? ORDER BY id", _key(vm))
 
     def device(self, id: int) -> Row | None:
         """The device with that id."""
@@ -188,6 +193,17 @@ class VmStore:
             drop(connection, attributes.get("path"), Kind.VOLUME, Kind.FILE)
             _set_orders(connection, orders or {})
             return _int(cursor.lastrowid)
+
+        return change
+
+    def restore_device(
+        self, id: int, vm: int, order: int | None, attributes: Mapping[str, object]
+    ) -> Callable[[Connection], None]:
+        """A write that puts a device back that was removed, and drops the note about its storage."""
+        insert = self.insert_device(vm, order, attributes)
+
+        def change(connection: Connection) -> None:
+            connection.execute("UPDATE vm_device SET id = ? WHERE id = ?", (id, insert(connection)))
 
         return change
 

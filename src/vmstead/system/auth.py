@@ -20,6 +20,10 @@ class LoginOptions(Model):
     """What the answer is to contain."""
 
     user_info: bool = Field(True, description="Include the object that auth.me returns.")
+    reconnect_token: bool = Field(
+        False,
+        description="Include a token that goes on with this login, once, when the connection was interrupted.",
+    )
 
 
 class PasswordPlain(Model):
@@ -67,8 +71,18 @@ async def login_ex(ctx: Ctx, login_data: LoginData) -> dict[str, object]:
     if caller is None:
         return {"response_type": "AUTH_ERR"}
     ctx.session.login(caller)
-    info = _user_info(ctx, caller) if login_data.login_options.user_info else None
-    return {"response_type": "SUCCESS", "user_info": info, "authenticator": "LEVEL_1"}
+    options = login_data.login_options
+    return {
+        "response_type": "SUCCESS",
+        "user_info": _user_info(ctx, caller) if options.user_info else None,
+        "authenticator": "LEVEL_1",
+        **({"reconnect_token": _reconnect_token(ctx, caller)} if options.reconnect_token else {}),
+    }
+
+
+def _reconnect_token(ctx: Ctx, caller: Caller) -> str:
+    # It belongs to the login rather than to the connection, whose end is what it is for.
+    return ctx.tokens.issue(caller, f"login {ctx.session.id}", origin=ctx.session.origin, single_use=True)
 
 
 async def _authenticate(ctx: Ctx, data: PasswordPlain | ApiKeyPlain | TokenPlain) -> Caller | None:

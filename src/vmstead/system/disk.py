@@ -7,6 +7,7 @@ from vmstead.errors import host_errors
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.disks import BlockDevice
 from vmstead.query import Query
+from vmstead.rpc.queries import QueryOptions
 from vmstead.rpc.registry import Namespace
 from vmstead.system.rows import instance
 
@@ -82,6 +83,6 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @disk.method(role="DISK_READ", returns=DiskShape)
-async def get_instance(ctx: Ctx, id: str, options: dict[str, object] = {}) -> object:  # noqa: B006
+async def get_instance(ctx: Ctx, id: str, options: QueryOptions = {}) -> object:  # noqa: B006
     """One disk, by its identifier. Options are those of ``disk.query``. Fails with ENOENT when there is none."""
     return instance("Disk", await _entries(ctx), "identifier", id, options)

@@ -8,6 +8,7 @@ from vmstead.kernel.model import Field, Model
 from vmstead.ports.machine import ServiceNames
 from vmstead.ports.network import Link, LinkAddress, LinkKind
 from vmstead.query import Query
+from vmstead.rpc.queries import QueryOptions
 from vmstead.rpc.registry import Namespace
 from vmstead.system.rows import instance
 
@@ -210,7 +211,7 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @interface.method(role="NETWORK_INTERFACE_READ", returns=InterfaceShape)
-async def get_instance(ctx: Ctx, id: str, options: dict[str, object] = {}) -> object:  # noqa: B006
+async def get_instance(ctx: Ctx, id: str, options: QueryOptions = {}) -> object:  # noqa: B006
     """One interface. Options are those of ``interface.query``. Fails with ENOENT when there is none."""
     return instance("Interface", await _entries(ctx), "id", id, options)
 

@@ -34,6 +34,7 @@ _INCLUDES: dict[str, tuple[str, ...]] = {
     "SYSTEM_PRODUCT_READ": (),
     #: Shutting the host down; the setting ``host_power`` must allow it too.
     "HOST_POWER": (),
+    "REPORTING_READ": (),
     "READONLY_ADMIN": (
         "VM_READ",
         "VM_DEVICE_READ",
@@ -50,6 +51,7 @@ _INCLUDES: dict[str, tuple[str, ...]] = {
         "POOL_READ",
         "DATASET_READ",
         "SNAPSHOT_READ",
+        "REPORTING_READ",
     ),
 }
 #: Everything that can be given to an account.

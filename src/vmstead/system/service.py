@@ -8,6 +8,7 @@ from vmstead.errors import host_errors
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.machine import ServiceNames, ServiceState
 from vmstead.query import Query
+from vmstead.rpc.queries import QueryOptions
 from vmstead.rpc.registry import Namespace
 from vmstead.system.rows import instance
 
@@ -58,6 +59,6 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @service.method(role="SERVICE_READ", returns=ServiceShape)
-async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> object:  # noqa: B006
+async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> object:  # noqa: B006
     """One service. Options are those of ``service.query``. Fails with ENOENT when there is none."""
     return instance("Service", await _entries(ctx), "id", id, options)

@@ -18,6 +18,7 @@ from vmstead.errors import host_errors
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.hardware import PciDevice
 from vmstead.query import Query
+from vmstead.rpc.queries import QueryOptions
 from vmstead.rpc.registry import Namespace
 from vmstead.system.rows import instance
 
@@ -36,7 +37,7 @@ class General(Model):
     id: int = Field(description="1.")
     ui_certificate: dict[str, Any] | None = Field(description="TLS: the file with the certificate.")
     ui_httpsport: int | None = Field(description="Port for TLS; null without TLS.")
-    ui_httpsredirect: bool = Field(description="Plain HTTP leads to TLS: it does not, each has its port.")
+    ui_httpsredirect: bool = Field(description="Whether plain HTTP leads to TLS; it does where there is TLS.")
     ui_httpsprotocols: list[str] = Field(description="Versions of TLS that are spoken.")
     ui_port: int | None = Field(description="Port without TLS; null with TLS.")
     ui_address: list[str] = Field(description="IPv4 addresses that are listened on.")
@@ -58,12 +59,12 @@ async def config(ctx: Ctx) -> dict[str, Any]:
     with host_errors("the host cannot be looked at"):
         machine = await ctx.host.machine()
         addresses = await _addresses(ctx.config.listen)
-    certificate, port = ctx.config.tls_cert, ctx.config.listen.port if ctx.config.listen else None
+    certificate, port = ctx.config.certificate, ctx.config.listen.port if ctx.config.listen else None
     return {
         "id": 1,
         "ui_certificate": _certificate(certificate) if certificate else None,
         "ui_httpsport": port if certificate else None,
-        "ui_httpsredirect": False,
+        "ui_httpsredirect": certificate is not None,
         "ui_httpsprotocols": ["TLSv1.2", "TLSv1.3"] if certificate else [],
         "ui_port": None if certificate else port,
         "ui_address": [each for each in addresses if ":" not in each],
@@ -237,6 +238,6 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @ntpserver.method(role="SYSTEM_GENERAL_READ", returns=NtpServer)
-async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> object:  # noqa: B006
+async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> object:  # noqa: B006
     """One of them. Options are those of ``system.ntpserver.query``. Fails with ENOENT when there is none."""
     return instance("NTPServer", await _ntpservers(ctx), "id", id, options)

@@ -10,6 +10,7 @@ from vmstead.kernel.model import NonEmpty
 from vmstead.ports.hardware import PciAddress
 from vmstead.ports.volumes import volume_path
 from vmstead.rpc.registry import Namespace
+from vmstead.vm.shapes import PciShape, UsbShape
 
 vm_device = Namespace("vm.device")
 
@@ -46,33 +47,33 @@ async def usb_controller_choices(ctx: Ctx) -> dict[str, str]:
     return {name: name for name in usb.CONTROLLER_TYPES}
 
 
-@vm_device.method(role="VM_DEVICE_READ")
+@vm_device.method(role="VM_DEVICE_READ", returns=dict[str, UsbShape])
 async def usb_passthrough_choices(ctx: Ctx) -> dict[str, dict[str, Any]]:
     """The USB devices that are plugged in, by the name that says where."""
     return {node: usb.details(device, node) for node, device in (await ctx.host.usb_devices()).items()}
 
 
-@vm_device.method(role="VM_DEVICE_READ")
+@vm_device.method(role="VM_DEVICE_READ", returns=UsbShape)
 async def usb_passthrough_device(ctx: Ctx, device: NonEmpty) -> dict[str, Any]:
     """One USB device, by any of its names; ``error`` says why no guest can have it."""
     found = usb.Usb(device=device).found_in(await ctx.host.usb_devices())
     return usb.details(found, device)
 
 
-@vm_device.method(role="VM_DEVICE_READ")
+@vm_device.method(role="VM_DEVICE_READ", returns=dict[str, PciShape])
 async def passthrough_device_choices(ctx: Ctx) -> dict[str, dict[str, Any]]:
     """The PCI devices of the host, by libvirt's names; ``error`` says why no guest can have one."""
     devices, has_iommu = await ctx.host.pci_devices(), await ctx.host.has_iommu()
     return {address.node: pci.details(address, devices, has_iommu=has_iommu) for address in sorted(devices)}
 
 
-@vm_device.method(role="VM_DEVICE_READ")
+@vm_device.method(role="VM_DEVICE_READ", returns=dict[str, PciShape])
 async def pptdev_choices(ctx: Ctx) -> dict[str, dict[str, Any]]:
     """The same as ``vm.device.passthrough_device_choices``, by its older name."""
     return await passthrough_device_choices(ctx)
 
 
-@vm_device.method(role="VM_DEVICE_READ")
+@vm_device.method(role="VM_DEVICE_READ", returns=PciShape)
 async def passthrough_device(ctx: Ctx, device: NonEmpty) -> dict[str, Any]:
     """One PCI device, by its address or libvirt's name; ``error`` says why no guest can have it."""
     devices, has_iommu = await ctx.host.pci_devices(), await ctx.host.has_iommu()

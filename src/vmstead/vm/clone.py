@@ -17,7 +17,7 @@ from vmstead.kernel.undo import undo
 from vmstead.ports.volumes import VolumeError
 from vmstead.rpc.registry import Namespace
 from vmstead.store.db import IntegrityError
-from vmstead.store.unfinished import Kind
+from vmstead.store.unfinished import Kind, Unfinished
 from vmstead.vm import events
 from vmstead.vm.crud import field_problems, name_or_uuid_taken
 from vmstead.vm.device_changes import filled_in
@@ -98,8 +98,9 @@ async def _completed(ctx: Ctx, devices: list[Placed]) -> list[Placed]:
 async def _copy_firmware(ctx: Ctx, steps: AsyncExitStack, source: Vm, uuid: str) -> None:
     """Copy what the firmware remembers: boot entries, enrolled keys, what is sealed in the TPM."""
     variables = variables_path(ctx, uuid)
-    await ctx.unfinished.note(Kind.FIRMWARE, uuid)
-    steps.push_async_callback(ctx.unfinished.forget, Kind.FIRMWARE, uuid)
+    note = Unfinished(Kind.FIRMWARE, uuid)
+    await ctx.unfinished.note(note)
+    steps.push_async_callback(ctx.unfinished.forget, note)
     steps.callback(variables.unlink, missing_ok=True)
     await to_thread(_copy_variables, variables_path(ctx, source.uuid), variables)
     if source.trusted_platform_module:

@@ -9,20 +9,23 @@ from typing import Any
 import structlog
 
 from vmstead.ctx import Ctx
+from vmstead.devices._claims import discard_noted
 from vmstead.errors import CallError, Problem, ValidationErrors, raise_if
 from vmstead.kernel.model import Field, Model, sent
 from vmstead.kernel.undo import undo
-from vmstead.ports.volumes import VolumeError, VolumeErrorKind
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.store.db import IntegrityError
-from vmstead.vm import events, rules
+from vmstead.store.unfinished import Kind, Unfinished, noting
+from vmstead.vm import events, hardware, rules
 from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import Entry, placed, read_vm, settled, shown, vm_entries
 from vmstead.vm.firmware import choose
-from vmstead.vm.lifecycle import power_off, remove_domain
+from vmstead.vm.lifecycle import power_off
 from vmstead.vm.model import Vm, VmCreate, VmFields
 from vmstead.vm.reconcile import InlineDevice, Reconciliation, reconcile
+from vmstead.vm.recovery import remove_remains
 from vmstead.vm.shapes import VmShape
 from vmstead.vm.startable import refusals_of_change
 
@@ -38,9 +41,9 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @vm.method(role="VM_READ", returns=VmShape)
-async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> Entry:  # noqa: B006
+async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> Entry:  # noqa: B006
     """One virtual machine. Options are those of ``vm.query``. Fails with ENOENT when there is none."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     entry: Entry = chosen.apply([shown(ctx, await read_vm(ctx, id), "VM_WRITE")])  # type: ignore[assignment]
     return entry
 
@@ -99,7 +102,8 @@ async def update(ctx: Ctx, id: int, vm_update: VmUpdate) -> Entry:
         found = Reconciliation() if devices is None else await reconcile(ctx, steps, old, devices)
         names = [*changes, *(["devices"] if devices is not None else [])]
         final = found.applied_to(placed(ctx.vms.devices_of(id)))
-        raise_if(await refusals_of_change(ctx, "vm_update", Vm(**merged), names, final))
+        before = (old, placed(ctx.vms.devices_of(id)))
+        raise_if(await refusals_of_change(ctx, "vm_update", Vm(**merged), names, final, before))
         try:
             results = await ctx.vms.write_all([ctx.vms.update(id, changes), *found.writes(ctx)])
         except IntegrityError as error:
@@ -147,6 +151,10 @@ async def field_problems(
     if values["command_line_args"] and is_changed and not ctx.caller.may(_ARGUMENTS_ROLE):
         text = f"takes the role {_ARGUMENTS_ROLE}: whoever gives QEMU arguments can do anything on the host"
         found.append(Problem(f"{schema}.command_line_args", text, errno.EACCES))
+    if old is None or any(values[name] != getattr(old, name) for name in hardware.FIELDS):
+        unknown = await hardware.unknown_hardware(ctx, values)
+        if unknown is not None:
+            found.append(Problem(f"{schema}.{unknown[0]}", unknown[1]))
     images = await ctx.host.firmware()
     wanted = values["bootloader_ovmf"]
     # Where the host has no images at all (a server for client authors) any name does.
@@ -175,33 +183,37 @@ class DeleteOptions(Model):
 
 @vm.method(role="VM_WRITE")
 async def delete(ctx: Ctx, id: int, options: DeleteOptions = DeleteOptions()) -> bool:
-    """Remove a virtual machine with its devices, UEFI variables and TPM state. Files of RAW disks stay.
+    """Remove a virtual machine with its devices, UEFI variables, TPM state and log. Files of RAW disks stay.
 
     An active VM is refused with EBUSY unless ``force`` is set.
     """
-    async with ctx.locks.transition(("vm", id), f"VM {id} is being deleted"):
+    async with (
+        ctx.locks.transition(("vm", id), f"VM {id} is being deleted"),
+        # Until its volumes are gone, nobody else takes them.
+        ctx.locks.edit("devices", "Disks of a deleted VM are being removed"),
+    ):
         target = await settled(ctx, id)
         if ctx.states.get(target.uuid).active:
             if not options.force:
                 raise CallError(f"{target} is active; stop it first, or delete it with force", errno.EBUSY)
             await power_off(ctx, target)
-        # The domain goes first: a disk is destroyed only when no guest can write to it any more.
+        # The domain goes first: a disk is destroyed only when no guest can write to it any more. What belongs to
+        # the VM goes after it, so that a server that is killed leaves all of it or nothing.
         with engine_errors(f"{target} could not be deleted", ignore_unreachable=options.force):
-            await remove_domain(ctx, target)
+            await ctx.engine.undefine(target.uuid, keep_state=True)
         devices = placed(ctx.vms.devices_of(id))
-        await ctx.vms.write(ctx.vms.delete(id))
+        disks = [each.device.storage(zvol=options.zvols, raw_file=False) for each in devices]
+        volumes = [each for each in disks if each is not None]
+        remains = [Unfinished(Kind.FIRMWARE, target.uuid), Unfinished(Kind.LOG, target.domain_name)]
+        await ctx.vms.write(ctx.vms.delete(id), noting([*volumes, *remains]))
         for device in devices:
             events.device_removed(ctx, device.id)
         events.vm_removed(ctx, id)
-        failures = []
-        for device in devices if options.zvols else ():
-            try:
-                await device.device.release(ctx, zvol=True, raw_file=False)
-            except VolumeError as error:
-                if error.kind is not VolumeErrorKind.NOT_FOUND:
-                    failures.append(str(error))
+        await remove_remains(ctx, remains)
+        failures = await discard_noted(ctx, volumes)
     if failures:
-        log.warning("volumes of a deleted VM are left", vm=str(target), failures=failures)
+        texts = "; ".join(map(str, failures))
+        log.warning("volumes of a deleted VM are left", vm=str(target), failures=texts)
         if not options.force:
-            raise CallError(f"{target} is deleted, but not all of its volumes: {'; '.join(failures)}")
+            raise CallError(f"{target} is deleted, but not all of its volumes: {texts}")
     return True

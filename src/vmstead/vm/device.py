@@ -7,13 +7,16 @@ from typing import Any
 
 from vmstead.ctx import Ctx
 from vmstead.devices import Attributes, Placed
+from vmstead.devices._claims import discard
 from vmstead.errors import CallError, Problem, ValidationErrors, raise_if
 from vmstead.kernel.bus import Change
 from vmstead.kernel.model import Field, Model
 from vmstead.kernel.undo import undo
 from vmstead.ports.volumes import VolumeError
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
+from vmstead.store.unfinished import Unfinished, noting
 from vmstead.vm import events
 from vmstead.vm.device_changes import changed, prepared
 from vmstead.vm.entries import Entry, device_entry, find, in_boot_order, placed, read_device, settled, shown
@@ -32,9 +35,9 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @vm_device.method(role="VM_DEVICE_READ", returns=DeviceShape)
-async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> Entry:  # noqa: B006
+async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> Entry:  # noqa: B006
     """One device. Options are those of ``vm.device.query``. Fails with ENOENT when there is none."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     entry: Entry = chosen.apply([shown(ctx, read_device(ctx, id), "VM_DEVICE_WRITE")])  # type: ignore[assignment]
     return entry
 
@@ -69,7 +72,8 @@ async def create(ctx: Ctx, vm_device_create: DeviceCreate) -> Entry:
         others = placed(ctx.vms.all_devices())
         ready = await prepared(ctx, steps, vm, device, others, old=None)
         siblings = [other for other in others if other.vm == vm]
-        raise_if(await refusals(ctx, "attributes", target, [*siblings, Placed(0, vm, order, ready)]))
+        final = [*siblings, Placed(0, vm, order, ready)]
+        raise_if(await refusals(ctx, "attributes", target, final, (target, siblings)))
         orders = _make_room(others, vm, order)
         id = await ctx.vms.write(ctx.vms.insert_device(vm, order or None, ready.entry(), orders))
     assert isinstance(id, int)
@@ -137,7 +141,9 @@ async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
         order = vm_device_update.order or None if "order" in given else stored.order
         siblings = [other for other in others if other.vm == vm]
         final = [*siblings, Placed(id, vm, order, ready)]
-        raise_if(await refusals(ctx, "attributes", find(ctx, vm), final))
+        target = find(ctx, vm)
+        before = (target, [*siblings, stored] if stored.vm == vm else siblings)
+        raise_if(await refusals(ctx, "attributes", target, final, before))
         orders = _make_room(others, vm, order) if order != stored.order or vm != stored.vm else {}
         await ctx.vms.write(ctx.vms.update_device(id, vm, order, ready.entry(), orders))
     if vm != row["vm"]:
@@ -172,24 +178,36 @@ async def delete(ctx: Ctx, id: int, options: DeviceDeleteOptions = DeviceDeleteO
     ``zvol`` and ``raw_file`` concern devices of the kind they name; for others they mean nothing.
     """
     vm = read_device(ctx, id)["vm"]
-    async with ctx.locks.edit(("vm", vm), f"VM {vm} is being updated"):
+    async with (
+        ctx.locks.edit(("vm", vm), f"VM {vm} is being updated"),
+        # Until the storage is gone or the device is back, nobody else takes it.
+        ctx.locks.edit("devices", "A device is being removed"),
+    ):
         (stored,) = placed([ctx.vms.device(id) or read_device(ctx, id)])
         target = await settled(ctx, stored.vm)
         if ctx.states.get(target.uuid).active:
             raise CallError(f"device {id} cannot be deleted while {target} is active; stop it first")
-        try:
-            await stored.device.release(ctx, zvol=options.zvol, raw_file=options.raw_file)
-        except (VolumeError, CallError) as error:
-            if not options.force and not _is_gone(error):
-                raise CallError(f"{stored.device.identity} could not be removed: {error}") from None
-        await ctx.vms.write(ctx.vms.delete_device(id))
+        storage = stored.device.storage(zvol=options.zvol, raw_file=options.raw_file)
+        if storage is None:
+            await ctx.vms.write(ctx.vms.delete_device(id))
+        else:
+            await _remove_with(ctx, stored, storage, force=options.force)
     events.device_removed(ctx, id)
     events.vm_changed(ctx, "changed", vm)
     return True
 
 
-def _is_gone(error: Exception) -> bool:
-    return isinstance(error, VolumeError) and error.kind.name == "NOT_FOUND"
+async def _remove_with(ctx: Ctx, stored: Placed, storage: Unfinished, *, force: bool) -> None:
+    """Remove a device with the storage behind it. When the storage cannot be removed, the device is back."""
+    await ctx.vms.write(ctx.vms.delete_device(stored.id), noting([storage]))
+    try:
+        await discard(ctx, storage)
+    except VolumeError as error:
+        if not force:
+            entry = stored.device.entry()
+            await ctx.vms.write(ctx.vms.restore_device(stored.id, stored.vm, stored.order, entry))
+            raise CallError(f"{stored.device.identity} could not be removed: {error}") from None
+    await ctx.unfinished.forget(storage)
 
 
 def _tell(ctx: Ctx, change: Change, id: int, vm: int) -> None:

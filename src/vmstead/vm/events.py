@@ -37,7 +37,8 @@ def device_changed(services: Services, change: Change, id: int) -> None:
     """A device was added or changed."""
     row = services.vms.device(id)
     if row is not None and services.bus.has_subscribers(DEVICES):
-        services.bus.publish(Event(DEVICES, change, id, masked(device_entry(row))))
+        entry = masked(device_entry(row))
+        services.bus.publish(Event(DEVICES, change, id, entry, is_passing=change == "changed"))
 
 
 def device_removed(services: Services, id: int) -> None:
@@ -51,4 +52,6 @@ def _publish_vm(
     if services.bus.has_subscribers(VMS):
         entry = vm_entry(services, row, services.vms.devices_of(row["id"]))
         # Without secrets: an event is one frame for everybody, whatever each may see.
-        services.bus.publish(Event(VMS, change, row["id"], masked(entry), extra))
+        # Whoever is behind can do without what is out of date, but not without a transition.
+        is_passing = change == "changed" and extra is None
+        services.bus.publish(Event(VMS, change, row["id"], masked(entry), extra, is_passing=is_passing))

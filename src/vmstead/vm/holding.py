@@ -19,14 +19,15 @@ def _held(services: Services) -> set[str]:
 
 async def hold(services: Services, uuid: str) -> None:
     """Remember that a guest waits. Called before it is started."""
-    await services.memory.set(_NAME, json.dumps(sorted({*_held(services), uuid})))
+    await services.memory.change(_NAME, lambda old: json.dumps(sorted({*json.loads(old or "[]"), uuid})))
 
 
 async def let_go(services: Services, uuid: str) -> None:
     """Forget that it waits: it was resumed by somebody, or started anew."""
-    held = _held(services)
-    if uuid in held:
-        await services.memory.set(_NAME, json.dumps(sorted(held - {uuid})))
+    if uuid in _held(services):
+        await services.memory.change(
+            _NAME, lambda old: json.dumps(sorted({*json.loads(old or "[]")} - {uuid}))
+        )
 
 
 async def viewed(services: Services, uuid: str) -> None:

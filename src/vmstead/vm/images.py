@@ -28,7 +28,7 @@ from vmstead.ports.volumes import (
     volume_path,
 )
 from vmstead.rpc.registry import Namespace
-from vmstead.store.unfinished import Kind
+from vmstead.store.unfinished import Kind, Unfinished
 from vmstead.vm.usage import active_users, kept_inactive, refuse_active
 
 vm = Namespace("vm")
@@ -65,7 +65,14 @@ class Convert(Model):
     destination: NonEmpty = Field(description="A volume such as /dev/zvol/default/a, or a new image file.")
 
 
-@vm_device.method(role="VM_DEVICE_WRITE", job="vm.device.convert", queue_size=1)
+@vm_device.method(
+    role="VM_DEVICE_WRITE",
+    job="vm.device.convert",
+    queue_size=1,
+    description="Copy {0[source]} to {0[destination]}",
+    abortable=True,
+    logs=True,
+)
 async def convert(ctx: Ctx, vm_convert: Convert) -> bool:
     """Copy an image file into a volume, or a volume into a new image file.
 
@@ -94,7 +101,14 @@ class ImportDiskImage(Model):
     zvol: NonEmpty = Field(description="The volume: <pool>/<name>.")
 
 
-@vm.method(role="VM_WRITE", job="zvol_disk_image_{0[zvol]}", queue_size=1)
+@vm.method(
+    role="VM_WRITE",
+    job="zvol_disk_image_{0[zvol]}",
+    queue_size=1,
+    description="Copy {0[diskimg]} to {0[zvol]}",
+    abortable=True,
+    logs=True,
+)
 async def import_disk_image(ctx: Ctx, vm_import_disk_image: ImportDiskImage) -> bool:
     """Copy an image file into a volume, as ``vm.device.convert`` does; the file may have any name."""
     base, options = "vm_import_disk_image", vm_import_disk_image
@@ -111,7 +125,14 @@ class ExportDiskImage(Model):
     zvol: NonEmpty = Field(description="The volume: <pool>/<name>.")
 
 
-@vm.method(role="VM_WRITE", job="zvol_disk_image_{0[zvol]}", queue_size=1)
+@vm.method(
+    role="VM_WRITE",
+    job="zvol_disk_image_{0[zvol]}",
+    queue_size=1,
+    description="Copy {0[zvol]} to {0[directory]}",
+    abortable=True,
+    logs=True,
+)
 async def export_disk_image(ctx: Ctx, vm_export_disk_image: ExportDiskImage) -> bool:
     """Copy a volume into the image file ``<directory>/vmdisk-<name of the volume>.<format>``.
 
@@ -144,16 +165,18 @@ async def _fill(
     async with undo() as steps:
         with _failures(f"{path} could not be copied to {target.name}"):
             create = partial(ctx.volumes.create, new, target.size)
-            made = await claimed(ctx, steps, Kind.VOLUME, volume_path(new), create)
+            made = await claimed(ctx, steps, Unfinished(Kind.VOLUME, volume_path(new)), create)
             progress = _progress(ctx, f"Copying {path} to {target.name}")
+            await ctx.log(f"{path} holds a disk of {image.size} bytes in the format {image.format}")
             await ctx.images.convert(source, image, made.source, "raw", is_blank=True, progress=progress)
             async with kept_inactive(ctx, volume_field, target.source.path):
                 await _to_its_end(_replace(ctx, target.name, new))
+            await ctx.log(f"{target.name} has taken it; beyond the disk it is zero")
 
 
 async def _replace(ctx: Ctx, name: str, new: str) -> None:
     await ctx.volumes.replace(name, new)
-    await ctx.unfinished.forget(Kind.VOLUME, volume_path(new))
+    await ctx.unfinished.forget(Unfinished(Kind.VOLUME, volume_path(new)))
 
 
 async def _dump(ctx: Ctx, volume: Volume, to_file: tuple[str, str], format: str, *, over: bool) -> None:
@@ -173,18 +196,21 @@ async def _dump(ctx: Ctx, volume: Volume, to_file: tuple[str, str], format: str,
     users = await active_users(ctx, volume.source.path)
     async with undo() as steps:
         with _failures(f"{volume.name} could not be copied to {path}"):
-            await claimed(ctx, steps, Kind.FILE, new, partial(ctx.volumes.create_file, new, 0))
+            note = Unfinished(Kind.FILE, new)
+            await claimed(ctx, steps, note, partial(ctx.volumes.create_file, new, 0))
             target = DiskSource(await ctx.volumes.locate(new), is_block=False)
             caution = f"; {users[0]} may write to it meanwhile" if users else ""
             progress = _progress(ctx, f"Copying {volume.name} to {path}{caution}")
+            await ctx.log(f"{volume.name} has {volume.size} bytes{caution}")
             await ctx.images.convert(volume.source, image, target, format, is_blank=False, progress=progress)
             async with kept_inactive(ctx, field, place):
                 await _to_its_end(_publish(ctx, new, path, over))
+            await ctx.log(f"{path} holds it in the format {format}")
 
 
 async def _publish(ctx: Ctx, new: str, path: str, over: bool) -> None:
     await ctx.volumes.publish_file(new, path, over=over)
-    await ctx.unfinished.forget(Kind.FILE, new)
+    await ctx.unfinished.forget(Unfinished(Kind.FILE, new))
 
 
 def _progress(ctx: Ctx, status: str) -> Callable[[int], None]:

@@ -21,7 +21,14 @@ vm = Namespace("vm")
 _LOG_TAIL = 64 * 1024
 
 
-@vm.method(role="VM_READ")
+class Virtualization(Model):
+    """Whether guests run at the processor's speed."""
+
+    supported: bool = Field(description="They do.")
+    error: str | None = Field(description="Why they do not.")
+
+
+@vm.method(role="VM_READ", returns=Virtualization)
 async def virtualization_details(ctx: Ctx) -> dict[str, object]:
     """Whether guests run at the processor's speed (KVM), and if not, why. They run in either case."""
     info = ctx.engine.info
@@ -119,7 +126,7 @@ async def log_file_download(ctx: Ctx, id: int) -> str | None:
     path = await log_file(ctx, find(ctx, id))
     if ctx.has_pipe:
         if path is not None:
-            await send_file(path, ctx.pipe)
+            await send_file(asyncio.to_thread(path.open, "rb"), ctx.pipe)
         return None
     return await asyncio.to_thread(_end_of, path) if path is not None else ""
 

@@ -1,5 +1,6 @@
 """What a start needs to know of this host."""
 
+import dataclasses
 import errno
 from pathlib import Path
 
@@ -40,3 +41,12 @@ async def launch_for(ctx: Ctx, vm: Vm) -> Launch:
                 "install the package ovmf, or use the bootloader UEFI_CSM"
             )
     return Launch(info.accelerator, firmware, FIRMWARE_FOLDER, variables_path(ctx, vm.uuid))
+
+
+async def with_console_log(ctx: Ctx, vm: Vm, launch: Launch) -> Launch:
+    """For a start that is about to happen: with a new console log, where the engine writes one."""
+    # Made in any case: what an engine that writes none does not add to must not be taken for its guest's.
+    path = await ctx.console_logs.begin(vm.uuid)
+    if ctx.engine.info is None or not ctx.engine.info.keeps_consoles:
+        return launch
+    return dataclasses.replace(launch, console_log=path)

@@ -15,7 +15,6 @@ No action reports its own success as an event: that comes from the engine, so a 
 ``virsh`` or powers itself off looks the same to every client.
 """
 
-import asyncio
 from collections.abc import Callable
 
 import structlog
@@ -29,8 +28,9 @@ from vmstead.rpc.registry import Namespace
 from vmstead.vm import memory
 from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import in_boot_order, placed, settled, status
+from vmstead.vm.hardware import unknown_hardware
 from vmstead.vm.holding import hold, let_go
-from vmstead.vm.launch import launch_for, variables_path
+from vmstead.vm.launch import launch_for, with_console_log
 from vmstead.vm.model import Vm
 from vmstead.vm.shapes import VmStatus
 from vmstead.vm.xml import domain_xml
@@ -104,28 +104,42 @@ async def _start(ctx: Ctx, target: Vm) -> None:
         raise CallError(f"{target} cannot start: {'; '.join(obstacles)}")
     launch = await launch_for(ctx, target)
     resolved = [(device, await device.resolve(ctx)) for device in devices]
-    document = domain_xml(target, resolved, launch)
+    document = domain_xml(target, resolved, await with_console_log(ctx, target, launch))
     waits = any(device.holds_guest for device in devices)
     await (hold(ctx, target.uuid) if waits else let_go(ctx, target.uuid))
-    with engine_errors(f"{target} could not be started"), ctx.states.expect(target.uuid, _active) as started:
-        await ctx.engine.define(Domain(target.uuid, target.domain_name, document))
-        async with undo() as steps:
-            steps.push_async_callback(_destroy_if_active, ctx, target)
-            await ctx.engine.start(target.uuid, paused=waits)
-            try:
-                await started.within(_CONFIRMATION)
-            except TimeoutError:
-                raise CallError(f"{target} was started, but the engine did not confirm it") from None
+    with engine_errors(f"{target} could not be started"):
+        try:
+            await _run(ctx, Domain(target.uuid, target.domain_name, document), paused=waits)
+        except EngineError as error:
+            unknown = await unknown_hardware(ctx, vars(target))
+            if unknown is None:
+                raise
+            text = f"{target} cannot start: {unknown[0]} {unknown[1]}; change it with vm.update"
+            raise CallError(text) from error
     for caution in filter(None, (device.caution for device in devices)):
         log.warning("a started VM needs attention", vm=target.id, name=target.name, reason=caution)
 
 
-async def _destroy_if_active(ctx: Ctx, target: Vm) -> None:
+async def _run(ctx: Ctx, domain: Domain, *, paused: bool) -> None:
+    """Define a domain, start it and wait until it is active. Raises EngineError and CallError."""
+    with ctx.states.expect(domain.uuid, _active) as started:
+        await ctx.engine.define(domain)
+        async with undo() as steps:
+            steps.push_async_callback(_destroy_if_active, ctx, domain.uuid)
+            await ctx.engine.start(domain.uuid, paused=paused)
+            try:
+                await started.within(_CONFIRMATION)
+            except TimeoutError:
+                text = f"VM {domain.name} was started, but the engine did not confirm it"
+                raise CallError(text) from None
+
+
+async def _destroy_if_active(ctx: Ctx, uuid: str) -> None:
     """Undo a start that was given up half-way. A guest that already runs for its client is left alone."""
-    if not ctx.states.get(target.uuid).active:
+    if not ctx.states.get(uuid).active:
         return
     try:
-        await ctx.engine.destroy(target.uuid)
+        await ctx.engine.destroy(uuid)
     except EngineError as error:
         if error.kind not in {EngineErrorKind.WRONG_STATE, EngineErrorKind.NO_DOMAIN}:
             raise
@@ -148,7 +162,7 @@ class StopOptions(Model):
     )
 
 
-@vm.method(role="VM_WRITE", job="stop_vm_{0}")
+@vm.method(role="VM_WRITE", job="stop_vm_{0}", abortable=True)
 async def stop(ctx: Ctx, id: int, options: StopOptions = StopOptions()) -> None:
     """Shut a guest down, as its power button would; the job ends when it is off.
 
@@ -211,7 +225,7 @@ async def power_off(ctx: Ctx, target: Vm) -> None:
     await _confirmed(ctx, target, _inactive, "was told to power off, but still runs")
 
 
-@vm.method(role="VM_WRITE", job="restart_vm_{0}")
+@vm.method(role="VM_WRITE", job="restart_vm_{0}", abortable=True)
 async def restart(ctx: Ctx, id: int) -> None:
     """Stop a guest, by force if it takes longer than its shutdown_timeout, and start it anew.
 
@@ -261,9 +275,3 @@ async def _confirmed(ctx: Ctx, target: Vm, wanted: Callable[[DomainState], bool]
         await ctx.states.until(target.uuid, wanted, _CONFIRMATION)
     except TimeoutError:
         raise CallError(f"{target} {failure}") from None
-
-
-async def remove_domain(ctx: Ctx, target: Vm) -> None:
-    """Make the engine forget an inactive VM, with its UEFI variables and TPM state. Raises EngineError."""
-    await ctx.engine.undefine(target.uuid)
-    await asyncio.to_thread(variables_path(ctx, target.uuid).unlink, missing_ok=True)

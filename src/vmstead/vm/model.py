@@ -47,8 +47,10 @@ class VmCreate(Model):
         "CUSTOM", description="Which processor the guest sees."
     )
     cpu_model: Text | None = Field(None, description="Its model, with cpu_mode CUSTOM; null: a good default.")
-    cpuset: Text | None = Field(None, description="Host processors to run on, such as 0-3,8.")
-    nodeset: Text | None = Field(None, description="NUMA nodes to take memory from, such as 0-1.")
+    cpuset: Text | None = Field(
+        None, description="Host processors to run on, such as 0-3,^2,8: these, not 2."
+    )
+    nodeset: Text | None = Field(None, description="NUMA nodes to take memory from, such as 0-2,^1.")
     enable_cpu_topology_extension: bool = Field(
         False, description="Show cores and threads of AMD processors, with HOST-PASSTHROUGH."
     )

@@ -113,7 +113,9 @@ async def reconcile(
 
     moving = [each for each in wanted if each.is_changed]
     for one in moving:
-        device = await filled_in(ctx, one.new.device, others_of(one), before(one))
+        # What the others have now they may keep, where the client leaves it to the server.
+        kept_by_others = [each.old for each in moving if each.old is not None and each is not one]
+        device = await filled_in(ctx, one.new.device, [*others_of(one), *kept_by_others], before(one))
         one.new = replace(one.new, device=device)
     problems: list[Problem] = []
     for one in moving:

@@ -14,14 +14,13 @@ MAXIMUM_VCPUS = 255
 #: What is read back where the client chose no image; a start resolves it to what the host has.
 DEFAULT_OVMF = "OVMF_CODE.fd"
 
-_LARGEST_CPU = 4095
+_LARGEST_NUMBER = 4095
 
 #: Characters of a name.
 LONGEST_NAME = 150
 #: The seed clones to a name with a hyphen; at the beginning one would look like an option to commands.
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_-]{{0,{LONGEST_NAME - 1}}}")
-_NODESET = re.compile(r"\^?[0-9]+(-[0-9]+)?(,\^?[0-9]+(-[0-9]+)?)*")
-_CPUS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
+_NUMBERS = re.compile(r"(?P<without>\^)?(?P<low>[0-9]{1,9})(?:-(?P<high>[0-9]{1,9}))?")
 
 
 def problems(schema: str, vm: Mapping[str, Any], *, name_taken: bool) -> Iterator[Problem]:
@@ -89,7 +88,7 @@ def _name(vm: Mapping[str, Any], *, name_taken: bool) -> "Iterator[tuple[Any, ..
 
 def _pinning(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
     try:
-        cpus = numbers(vm["cpuset"] or "")
+        cpus = numbers(vm["cpuset"] or "", "processor")
     except ValueError as error:
         yield "cpuset", str(error)
         return
@@ -105,8 +104,10 @@ def _pinning(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
 
 
 def _numa(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
-    if vm["nodeset"] and not _NODESET.fullmatch(vm["nodeset"]):
-        yield "nodeset", f"{vm['nodeset']!r} is no list of NUMA nodes such as 0-1,3"
+    try:
+        numbers(vm["nodeset"] or "", "NUMA node")
+    except ValueError as error:
+        yield "nodeset", str(error)
 
 
 def _firmware(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
@@ -129,19 +130,27 @@ def _texts(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
                 yield name, "has a control character, which a VM's definition cannot hold"
 
 
-def numbers(text: str) -> list[int]:
-    """The processors of a list such as ``0-3,8``, each once, in the order given.
+def numbers(text: str, what: str = "processor") -> list[int]:
+    """The numbers of a list such as ``0-3,^2,8``, each once, in the order given.
+
+    ``^2`` takes away what stands before it, as libvirt has it: https://libvirt.org/formatdomain.html#cpu-allocation.
 
     Raises:
-        ValueError: it is no such list.
+        ValueError: it is no such list, or nothing is left of it.
     """
     found: dict[int, None] = {}
     for part in text.split(",") if text else ():
-        match = _CPUS.fullmatch(part.strip(" "))
-        if match is None or (match[2] is not None and int(match[1]) >= int(match[2])):
-            raise ValueError(f"{part.strip()!r} is neither a processor number nor a range such as 0-3")
-        low, high = int(match[1]), int(match[2] or match[1])
-        if high > _LARGEST_CPU:
-            raise ValueError(f"{part.strip()!r}: no host has that many processors")
-        found.update(dict.fromkeys(range(low, high + 1)))
+        match = _NUMBERS.fullmatch(part.strip(" "))
+        low, high = (int(match["low"]), int(match["high"] or match["low"])) if match else (1, 0)
+        if match is None or low > high or (match["without"] and match["high"]):
+            kinds = f"a {what} number, nor a range such as 0-3, nor an exception such as ^2"
+            raise ValueError(f"{part.strip()!r} is neither {kinds}")
+        if high > _LARGEST_NUMBER:
+            raise ValueError(f"{part.strip()!r}: no host has that many {what}s")
+        if match["without"]:
+            found.pop(low, None)
+        else:
+            found.update(dict.fromkeys(range(low, high + 1)))
+    if text and not found:
+        raise ValueError(f"{text!r} leaves no {what} at all")
     return list(found)

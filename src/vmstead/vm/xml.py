@@ -24,12 +24,14 @@ class Launch:
         firmware: the chosen UEFI image; None with a legacy BIOS.
         firmware_folder: where images lie.
         variables: the file with this VM's UEFI variables; made from the template at the first start.
+        console_log: the file that takes what the guest writes to its serial port; None: there is none.
     """
 
     accelerator: str
     firmware: Firmware | None
     firmware_folder: Path
     variables: Path
+    console_log: Path | None = None
 
 
 def domain_xml(vm: Vm, devices: Sequence[tuple[Device, object]], launch: Launch) -> bytes:
@@ -52,7 +54,7 @@ def domain_xml(vm: Vm, devices: Sequence[tuple[Device, object]], launch: Launch)
         # Management Mode: with it on, the 2 MiB image for secure boot hangs before its first output.
         el("pm", el("suspend-to-mem", enabled=False)) if vm.enable_secure_boot else None,
         _clock(vm, hyperv=_shows_hyperv(vm, launch)),
-        _devices(vm, devices),
+        _devices(vm, devices, launch.console_log),
         *_arguments(vm),
         type="kvm" if launch.accelerator == "kvm" else "qemu",
     )
@@ -139,7 +141,7 @@ def _clock(vm: Vm, *, hyperv: bool) -> Element:
     return el("clock", timer, offset="localtime" if vm.time == "LOCAL" else "utc")
 
 
-def _devices(vm: Vm, devices: Sequence[tuple[Device, object]]) -> Element:
+def _devices(vm: Vm, devices: Sequence[tuple[Device, object]], console_log: Path | None) -> Element:
     slots = Slots(kept=sum(device.boots_first for device, _ in devices))
     elements = [element for device, resolved in devices for element in device.xml(resolved, slots)]
     if not any(isinstance(device, Display) for device, _ in devices):
@@ -152,11 +154,17 @@ def _devices(vm: Vm, devices: Sequence[tuple[Device, object]]) -> Element:
     return el(
         "devices",
         *elements,
-        el("serial", type="pty"),
+        el("serial", el("log", file=console_log, append="on") if console_log else None, type="pty"),
         el("channel", el("target", type="virtio", name="org.qemu.guest_agent.0"), type="unix"),
-        el("memballoon", model="virtio", autodeflate="on" if vm.min_memory is not None else None),
+        _balloon(vm),
         el("rng", el("backend", "/dev/urandom", model="random"), model="virtio"),
     )
+
+
+def _balloon(vm: Vm) -> Element:
+    # Every ten seconds the guest is asked how much of its memory it uses: nobody else knows.
+    autodeflate = "on" if vm.min_memory is not None else None
+    return el("memballoon", el("stats", period=10), model="virtio", autodeflate=autodeflate)
 
 
 def _arguments(vm: Vm) -> list[Element]:

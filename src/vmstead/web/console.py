@@ -4,27 +4,48 @@ The first message names the VM and a token; what follows is bytes in both direct
 """
 
 import asyncio
-import uuid
+import contextlib
+import errno
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import structlog
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
-from vmstead.errors import ENOTAUTHENTICATED
-from vmstead.kernel.consoles import Viewer, ViewerTooSlow
+from vmstead.errors import ENOTAUTHENTICATED, NotFound
+from vmstead.kernel.clock import within
+from vmstead.kernel.console_viewer import Viewer
+from vmstead.kernel.consoles import MOST_VIEWERS, TooManyViewers
 from vmstead.ports.engine import EngineError
 from vmstead.rpc.caller import Caller, Origin
+from vmstead.vm.entries import settled
 from vmstead.web.application import Application
 
 log = structlog.get_logger()
 
 #: The role that the console takes: who sits there can do anything in the guest.
 _ROLE = "VM_WRITE"
+#: Bytes in a frame, as TrueNAS has them.
+_FRAME = 1024
+#: Bytes of input that may wait for the guest, and that are passed on at a time.
+_INPUT, _PIECE = 64 * 1024, 4096
+#: Seconds in which a viewer must have taken some output, and the guest some of the input that there is too much of.
+_STALLED = 60
 
 
-async def serve_console(application: Application, socket: web.WebSocketResponse, origin: Origin) -> None:
-    """Speak to one viewer until it or the guest goes."""
+class _Refused(Exception):
+    """There is no console for this viewer: an error number, and the text that says why."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(reason)
+        self.number = number
+
+
+async def serve_console(
+    application: Application, socket: web.WebSocketResponse, origin: Origin, abort: Callable[[], None]
+) -> None:
+    """Speak to one viewer until it or the guest goes. ``abort`` drops the connection without a word."""
     async for message in socket:
         if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
             return
@@ -35,7 +56,15 @@ async def serve_console(application: Application, socket: web.WebSocketResponse,
         if caller is None:
             await _fail(socket, ENOTAUTHENTICATED, "Invalid token")
             continue
-        await _attach(application, socket, request.get("options"), caller)
+        try:
+            viewer = await _viewer(application, request.get("options"), caller)
+        except _Refused as refused:
+            await _fail(socket, refused.number, str(refused))
+            return
+        try:
+            await _Session(application, socket, viewer, abort).run()
+        finally:
+            viewer.close()
         return
 
 
@@ -54,58 +83,107 @@ def _authenticate(application: Application, request: dict[str, Any], origin: Ori
     return token.caller
 
 
-async def _attach(
-    application: Application, socket: web.WebSocketResponse, options: object, caller: Caller
-) -> None:
+async def _viewer(application: Application, options: object, caller: Caller) -> Viewer:
     vm_id = options.get("vm_id") if isinstance(options, dict) else None
     if not caller.may(_ROLE):
-        await _fail(socket, 13, f"the role {_ROLE} is required for a console")
-        return
-    row = application.services.vms.by_id(vm_id) if type(vm_id) is int else None
-    if row is None:
-        await _fail(socket, 2, f"VM {vm_id} does not exist; options must have vm_id, the id of a VM")
-        return
+        raise _Refused(errno.EACCES, f"the role {_ROLE} is required for a console")
     try:
-        viewer = await application.services.consoles.view(str(row["uuid"]))
+        target = await settled(application.services, vm_id if type(vm_id) is int else -1)
+    except NotFound:
+        text = f"VM {vm_id} does not exist; options must have vm_id, the id of a VM"
+        raise _Refused(errno.ENOENT, text) from None
+    try:
+        viewer = await application.services.consoles.view(target.uuid)
     except EngineError as error:
-        await _fail(socket, 14, f"no console of VM {vm_id} ({row['name']}): {error}")
-        return
+        raise _Refused(errno.EFAULT, f"no console of {target}: {error}") from None
+    except TooManyViewers:
+        text = f"the console of {target} has {MOST_VIEWERS} viewers, which is all it can have"
+        raise _Refused(errno.EBUSY, text) from None
     log.info("console opened", vm=vm_id, user=caller.username)
-    await socket.send_str(msgspec.json.encode({"msg": "connected", "id": str(uuid.uuid4())}).decode())
-    try:
-        await _copy(socket, viewer)
-    finally:
-        viewer.close()
+    return viewer
 
 
-async def _copy(socket: web.WebSocketResponse, viewer: Viewer) -> None:
-    output = asyncio.get_running_loop().create_task(_send_output(socket, viewer))
-    try:
-        async for message in socket:
+class _Session:
+    """One viewer at a console."""
+
+    def __init__(
+        self,
+        application: Application,
+        socket: web.WebSocketResponse,
+        viewer: Viewer,
+        abort: Callable[[], None],
+    ) -> None:
+        self._clock = application.services.clock
+        self._socket = socket
+        self._viewer = viewer
+        self._abort = abort
+        self._input = bytearray()
+        self._typed, self._taken = asyncio.Event(), asyncio.Event()
+
+    async def run(self) -> None:
+        """Copy both ways until either side ends."""
+        greeting = {"msg": "connected", "id": self._viewer.id}
+        await self._socket.send_str(msgspec.json.encode(greeting).decode())
+        loop = asyncio.get_running_loop()
+        tasks = [loop.create_task(self._send_output()), loop.create_task(self._type_input())]
+        try:
+            await self._take_input()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+    async def _take_input(self) -> None:
+        """Take what is typed, until the viewer leaves."""
+        async for message in self._socket:
             if message.type is WSMsgType.BINARY:
-                await viewer.write(message.data)
+                self._input += message.data
             elif message.type is WSMsgType.TEXT:
                 # Typed input is binary by the protocol; text means the same and is easier by hand.
-                await viewer.write(message.data.encode())
+                self._input += message.data.encode()
             else:
-                break
-    except EngineError:
-        pass  # the guest is gone; the output ends too
-    finally:
-        output.cancel()
-        await asyncio.wait([output])
+                return
+            self._typed.set()
+            try:
+                while len(self._input) > _INPUT:
+                    self._taken.clear()
+                    await within(self._clock, _STALLED, asyncio.ensure_future(self._taken.wait()))
+            except TimeoutError:
+                # As long as it is waited for nobody would notice that the viewer has left.
+                await self._close(WSCloseCode.POLICY_VIOLATION, "the guest does not take what is typed")
+                return
 
+    async def _type_input(self) -> None:
+        with contextlib.suppress(EngineError):  # the guest is gone; the output ends too
+            while True:
+                while self._input:
+                    data = bytes(self._input[:_PIECE])
+                    del self._input[:_PIECE]
+                    await self._viewer.write(data)
+                    self._taken.set()
+                self._typed.clear()
+                await self._typed.wait()
 
-async def _send_output(socket: web.WebSocketResponse, viewer: Viewer) -> None:
-    try:
-        async for data in viewer:
-            await socket.send_bytes(data)
-    except ViewerTooSlow:
-        await socket.close(code=1008, message=b"the viewer does not keep up with the output")
-    except ConnectionError:
-        return
-    else:
-        await socket.close(message=b"the guest has stopped")
+    async def _send_output(self) -> None:
+        try:
+            async for data in self._viewer:
+                await within(self._clock, _STALLED, asyncio.ensure_future(self._send(data)))
+        except ConnectionError:
+            return
+        except TimeoutError:
+            log.info("a viewer of a console takes nothing and is cut off")
+            self._abort()
+        else:
+            await self._close(WSCloseCode.OK, self._viewer.reason)
+
+    async def _send(self, data: bytes) -> None:
+        for at in range(0, len(data), _FRAME):
+            await self._socket.send_bytes(data[at : at + _FRAME])
+
+    async def _close(self, code: WSCloseCode, reason: str) -> None:
+        closing = asyncio.ensure_future(self._socket.close(code=code, message=reason.encode()))
+        with contextlib.suppress(TimeoutError):  # then the connection is cut
+            await within(self._clock, _STALLED, closing)
 
 
 async def _fail(socket: web.WebSocketResponse, error: int, reason: str) -> None:

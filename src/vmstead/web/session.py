@@ -2,48 +2,63 @@
 
 import asyncio
 import uuid
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from vmstead.errors import CallError
+from vmstead.errors import ApiError, CallError
 from vmstead.kernel.bus import Event
-from vmstead.rpc import protocol
 from vmstead.rpc.caller import Caller, Origin
+from vmstead.rpc.codec import Broken, Codec
 from vmstead.rpc.dispatch import answer
-from vmstead.rpc.protocol import Rejected
+from vmstead.rpc.protocol import Call, Rejected
 from vmstead.rpc.session import SessionOptions
-from vmstead.web.application import Application
+from vmstead.rpc.subscriptions import Subscriptions, may_subscribe
+from vmstead.web.application import Api, Application
+from vmstead.web.outbox import Outbox, OutboxFull
 from vmstead.web.turns import Turns
 
 log = structlog.get_logger()
 
-#: Characters of a frame that are taken before login, and after.
+#: Characters of a frame that are taken before login, after, and of a call that carries a file.
 ANONYMOUS_LIMIT = 8192
 LIMIT = 65536
-#: Characters that may wait to be sent; a client that is behind by more is cut off.
-_OUTBOX_LIMIT = 16 * 1024 * 1024
+FILE_LIMIT = 2_097_152
+_CARRY_FILES = frozenset({"filesystem.file_receive"})
+#: Bytes that the reason in a close frame may have.
+_REASON = 123
 #: Calls of one connection that are read but not answered yet, waiting jobs included.
 _UNANSWERED = 10_000
 
 
 class WebSession:
-    """A JSON-RPC connection. See ``rpc.session.Session`` for what methods use of it."""
+    """A connection of a client. See ``rpc.session.Session`` for what methods use of it.
 
-    def __init__(self, application: Application, socket: web.WebSocketResponse, origin: Origin) -> None:
+    ``speaks`` makes the connection's codec, given the session's id.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        socket: web.WebSocketResponse,
+        origin: Origin,
+        api: Api,
+        speaks: Callable[[str], Codec],
+    ) -> None:
         self._application = application
         self._socket = socket
         self._origin = origin
+        self._api = api
         self._id = str(uuid.uuid4())
+        self._codec = speaks(self._id)
         self._caller: Caller | None = None
         self._options = SessionOptions()
         self._turns = Turns()
-        self._subscriptions: dict[str, str] = {}
-        self._unsubscribes: dict[str, Callable[[], None]] = {}
-        self._outbox: deque[str] = deque()
-        self._outbox_size = 0
+        services = application.services
+        self._subscriptions = Subscriptions(services.bus, services.sources, self._on_event, self._on_end)
+        self._outbox = Outbox()
         self._wake = asyncio.Event()
         self._calls = 0
         self._abort: Callable[[], None] | None = None
@@ -74,20 +89,13 @@ class WebSession:
 
     def logout(self) -> None:
         self._caller = None
+        self._subscriptions.leave_sources()
 
     def subscribe(self, collection: str) -> str:
-        subscription = str(uuid.uuid4())
-        self._subscriptions[subscription] = collection
-        if collection not in self._unsubscribes:
-            self._unsubscribes[collection] = self._application.services.bus.subscribe(
-                collection, self._on_event
-            )
-        return subscription
+        return self._subscriptions.add(collection)
 
     def unsubscribe(self, subscription: str) -> None:
-        collection = self._subscriptions.pop(subscription, None)
-        if collection is not None and collection not in self._subscriptions.values():
-            self._unsubscribes.pop(collection)()
+        self._subscriptions.remove(subscription)
 
     # --- the connection ---------------------------------------------------------------------------
 
@@ -98,15 +106,14 @@ class WebSession:
         try:
             await self._read()
         finally:
-            for unsubscribe in self._unsubscribes.values():
-                unsubscribe()
-            self._unsubscribes.clear()
+            self._subscriptions.close()
             self._application.services.tokens.end_session(self._id)
             writer.cancel()
 
     async def close(self, code: int, reason: str) -> None:
         """End the connection, saying why."""
-        await self._socket.close(code=code, message=reason.encode())
+        message = reason.encode()[:_REASON].decode(errors="ignore").encode()
+        await self._socket.close(code=code, message=message)
 
     async def _read(self) -> None:
         async for message in self._socket:
@@ -114,44 +121,56 @@ class WebSession:
                 kind = message.type.name
                 await self.close(WSCloseCode.UNSUPPORTED_DATA, f"Invalid websocket message type: {kind}")
                 return
-            text: str = message.data
-            if self._caller is None and len(text) > ANONYMOUS_LIMIT:
-                reason = "Anonymous connection max message length is 8 kB"
-                await self.close(WSCloseCode.INVALID_TEXT, reason)
+            try:
+                await self._receive(message.data)
+            except Broken as broken:
+                await self.close(broken.code, broken.reason)
                 return
-            if len(text) > LIMIT:
-                await self.close(WSCloseCode.MESSAGE_TOO_BIG, "Max message length is 64 kB")
-                return
-            self._receive(text)
 
-    def _receive(self, text: str) -> None:
+    async def _receive(self, text: str) -> None:
         """Begin to carry out a frame. Calls run side by side and may be answered in any order."""
+        if self._caller is None and len(text) > ANONYMOUS_LIMIT:
+            raise Broken(WSCloseCode.INVALID_TEXT, "Anonymous connection max message length is 8 kB")
+        if len(text) > FILE_LIMIT:
+            raise _too_long()
         try:
-            call = protocol.decode(text)
+            call = self._codec.decode(text)
         except Rejected as rejected:
+            if len(text) > LIMIT:
+                raise _too_long() from None
             if rejected.frame is not None:
                 self._send(rejected.frame)
             return
+        if len(text) > LIMIT and call.method not in _CARRY_FILES:
+            raise _too_long()
         if self._calls >= _UNANSWERED:
             self._cut_off("too many unanswered calls")
             return
         self._calls += 1
+        if call.is_immediate:
+            await self._answer(call, nullcontext())
+            return
         # The call goes on when the client does not wait for it: what is half done helps nobody.
-        self._application.services.tasks.start(self._answer(call), name=f"call {call.method}")
+        self._application.services.tasks.start(
+            self._answer(call, self._turns.turn()), name=f"call {call.method}"
+        )
 
-    async def _answer(self, call: protocol.Call) -> None:
+    async def _answer(self, call: Call, turn: AbstractAsyncContextManager[None]) -> None:
         try:
-            limited = self._limited(call)
-            context = self._application.context(self)
-            frame = limited or await answer(context, self._application.methods, call, self._turns.turn())
+            context = self._application.context(self, self._api.methods)
+            refusal = self._api.edition.refusal(call.method) or self._limited(call)
+            if refusal is not None:
+                frame = self._codec.error(call, refusal)
+            else:
+                frame = await answer(context, self._api.methods, call, turn, self._codec)
             if frame is not None:
                 self._send(frame)
         finally:
             self._calls -= 1
 
-    def _limited(self, call: protocol.Call) -> str | None:
+    def _limited(self, call: Call) -> CallError | None:
         """The answer to somebody who calls too often without logging in; None for everybody else."""
-        method = self._application.methods.get(call.method)
+        method = self._api.methods.get(call.method)
         if self._caller is not None or self._origin.is_unix or method is None:
             return None
         if not (method.is_public and method.is_rate_limited):
@@ -159,39 +178,52 @@ class WebSession:
         try:
             self._application.rate_limit.check(call.method, self._origin.address)
         except CallError as error:
-            return protocol.encode_error(call.id, error)
+            return error
         return None
 
     def _on_event(self, event: Event) -> None:
-        if self._caller is not None and (event.audience is None or event.audience(self._caller)):
-            self._send(event.frame)
+        # Whoever has logged in since may be allowed less.
+        if self._caller is None or not self._may_see(self._caller, event):
+            return
+        seen = self._api.edition.event(event)
+        if seen is not None:
+            self._send(self._codec.event(seen), event.key)
 
-    def _send(self, frame: str) -> None:
+    def _may_see(self, caller: Caller, event: Event) -> bool:
+        if not may_subscribe(caller, event.collection, self._application.services.event_roles):
+            return False
+        return event.audience is None or event.audience(caller)
+
+    def _on_end(self, collection: str, error: ApiError | None) -> None:
+        self._send(self._codec.unsubscribed(collection, error))
+
+    def _send(self, frame: str, key: Hashable = None) -> None:
         """Put a frame into the outbox. Never waits; who does not read is cut off."""
         if self._socket.closed:
             return
-        self._outbox.append(frame)
-        self._outbox_size += len(frame)
-        if self._outbox_size > _OUTBOX_LIMIT:
+        try:
+            self._outbox.put(frame, key)
+        except OutboxFull:
             self._cut_off("the client does not read what it asked for")
         self._wake.set()
 
     def _cut_off(self, reason: str) -> None:
         log.warning("connection cut off", origin=str(self._origin), reason=reason)
         self._outbox.clear()
-        self._outbox_size = 0
         if self._abort is not None:
             self._abort()
 
     async def _write(self) -> None:
         """Send what is in the outbox, one frame after the other."""
         while True:
-            while self._outbox:
-                frame = self._outbox.popleft()
-                self._outbox_size -= len(frame)
+            while (frame := self._outbox.take()) is not None:
                 try:
                     await self._socket.send_str(frame)
                 except ConnectionError:
                     return  # the reader notices too, and ends the session
             self._wake.clear()
             await self._wake.wait()
+
+
+def _too_long() -> Broken:
+    return Broken(WSCloseCode.MESSAGE_TOO_BIG, "Max message length is 64 kB")

@@ -135,12 +135,21 @@ async def test_the_system_daemon_has_rights_and_a_user_for_its_guests(
         pid_files=Path("/run/libvirt/qemu"),
         tpm_states=Path("/var/lib/libvirt/swtpm"),
         log_folder=Path("/var/log/libvirt/qemu"),
+        keeps_consoles=True,
     )
     assert await target(tmp_path, "qemu:///system", accel) == expected
 
 
-async def test_what_tpms_of_the_system_remember_is_within_roots_reach_only(tmp_path: Path) -> None:
-    assert (await target(tmp_path, "qemu:///system", is_root=False)).tpm_states is None
+async def test_what_tpms_and_consoles_of_the_system_remember_is_within_roots_reach_only(
+    tmp_path: Path,
+) -> None:
+    found = await target(tmp_path, "qemu:///system", is_root=False)
+    assert found.tpm_states is None
+    assert not found.keeps_consoles
+
+
+async def test_a_libvirt_elsewhere_does_not_write_this_machines_files(tmp_path: Path) -> None:
+    assert not (await target(tmp_path, "qemu+ssh://elsewhere/system")).keeps_consoles
 
 
 @pytest.mark.parametrize(
@@ -186,6 +195,7 @@ async def test_a_session_has_its_files_where_the_desktop_has_them(
         pid_files=Path("/run/user/7/libvirt/qemu/run"),
         tpm_states=Path("/home/a/settings/libvirt/qemu/swtpm"),
         log_folder=Path("/home/a/cache/libvirt/qemu/log"),
+        keeps_consoles=True,
     )
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from vmstead.adapters.engine_choice import Surroundings
 from vmstead.adapters.fake_host import FakeHost
-from vmstead.adapters.readiness import Finding, Verdict, examine
-from vmstead.config import Config
+from vmstead.adapters.readiness import examine
+from vmstead.config import Address, Config
+from vmstead.ports.readiness import Finding, Verdict
 
 GOOD, POOR, MISSING = Verdict.GOOD, Verdict.POOR, Verdict.MISSING
 GiB = 2**30
@@ -277,3 +278,17 @@ async def test_a_server_that_answers_is_running(tmp_path: Path) -> None:
     # What a killed one leaves behind answers nobody.
     assert path.exists()
     assert await found("server", tmp_path, engine="memory") == [(POOR, "not running", "vmstead serve")]
+
+
+@pytest.mark.usefixtures("programs")
+async def test_connections_that_others_can_read_are_pointed_out(tmp_path: Path) -> None:
+    everywhere, here = Address("0.0.0.0", 6080), Address("127.0.0.1", 6080)
+    text = "connections to 0.0.0.0:6080 are not encrypted: passwords can be read on the way"
+    mend = "leave out plain_http, unless a proxy encrypts"
+    for listen, plain, told in (
+        (everywhere, True, [(POOR, text, mend)]),
+        (everywhere, False, []),
+        (here, True, []),
+        (None, True, []),
+    ):
+        assert await found("encryption", tmp_path, listen=listen, plain_http=plain) == told

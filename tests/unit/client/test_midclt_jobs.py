@@ -145,6 +145,15 @@ def test_events(serve: Serve) -> None:
     assert server.methods_called() == ["core.set_options", "core.subscribe"]
 
 
+def test_subscribing_as_somebody(serve: Serve) -> None:
+    logins: dict[str, Method] = {"auth.login_with_api_key": lambda peer, key: key == KEY}
+    server = serve({**logins, "core.subscribe": announcing(*EVENTS)})
+    assert midclt("-u", server.uri, "-K", KEY, "subscribe", "-n", "1", "vm.query").status == 0
+    assert server.methods_called()[:2] == ["core.set_options", "auth.login_with_api_key"]
+    refused = midclt("-u", server.uri, "-K", "1-wrong", "subscribe", "vm.query")
+    assert refused == (0, "Failed to login:  Invalid API key\n", "")
+
+
 def test_events_until_the_server_ends_them(serve: Serve) -> None:
     clean = serve({"core.subscribe": announcing(*EVENTS, end=None)})
     outcome = midclt("-u", clean.uri, "subscribe", "source")

@@ -70,7 +70,8 @@ def workbench(tmp_path: Path) -> Iterator[Bench]:
     pool.mkdir()
     clock = ManualClock()
     engine, machine, volumes = Engine(clock), FakeHost(), DirVolumes({"tank": pool})
-    config = Config(state=tmp_path, socket=tmp_path / "socket", listen=Address("127.0.0.1", OWN_PORT))
+    listen = Address("127.0.0.1", OWN_PORT)
+    config = Config(state=tmp_path, socket=tmp_path / "socket", listen=listen, pools={"tank": pool})
     database = open_database(tmp_path / "vmstead.db")
     try:
         services = build(config, database, engine, volumes, machine, clock, QemuImg())

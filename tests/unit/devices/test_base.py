@@ -121,7 +121,7 @@ async def test_a_type_needs_to_say_only_what_concerns_it(bench: Bench) -> None:
         assert await device.provision(bench.ctx, steps, None) == device
         assert await device.copy_for("copy", bench.ctx, steps) == device
     assert list(await device.preflight(bench.ctx)) == []
-    await device.release(bench.ctx, zvol=True, raw_file=True)
+    assert device.storage(zvol=True, raw_file=True) is None
     assert (device.boots_first, device.caution, device.identity) == (False, None, "")
     with pytest.raises(NotImplementedError):
         device.xml(await device.resolve(bench.ctx), Slots())

@@ -11,6 +11,7 @@ from vmstead.devices.disk import Disk
 from vmstead.devices.raw import Raw
 from vmstead.errors import Problem, ValidationErrors
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind
+from vmstead.store.unfinished import Kind, Unfinished
 
 MiB = 1 << 20
 
@@ -252,18 +253,9 @@ async def test_a_start_needs_the_volume_and_a_way_to_it(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("raw_file", [False, True])
-async def test_the_volume_goes_only_when_volumes_are_asked_for(bench: Bench, raw_file: bool) -> None:
-    await bench.volumes.create("tank/a", 512)
-    await disk().release(bench.ctx, zvol=False, raw_file=raw_file)
-    assert await bench.names() == ["tank/a"]
-    await disk().release(bench.ctx, zvol=True, raw_file=raw_file)
-    assert await bench.names() == []
-
-
-async def test_a_volume_that_is_gone_already_is_told_as_that(bench: Bench) -> None:
-    with pytest.raises(VolumeError) as raised:
-        await disk().release(bench.ctx, zvol=True, raw_file=False)
-    assert raised.value.kind is VolumeErrorKind.NOT_FOUND
+def test_the_volume_goes_only_when_volumes_are_asked_for(raw_file: bool) -> None:
+    assert disk().storage(zvol=False, raw_file=raw_file) is None
+    assert disk().storage(zvol=True, raw_file=raw_file) == Unfinished(Kind.VOLUME, "/dev/zvol/tank/a")
 
 
 def test_people_know_it_by_its_path() -> None:

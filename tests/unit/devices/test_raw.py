@@ -8,8 +8,9 @@ import pytest
 from tests.unit.devices.support import Bench, placed, provisioned, refusals, told
 from vmstead.devices.cdrom import Cdrom
 from vmstead.devices.raw import Raw
-from vmstead.errors import CallError, Problem, ValidationErrors
+from vmstead.errors import Problem, ValidationErrors
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind
+from vmstead.store.unfinished import Kind, Unfinished
 
 
 def raw(path: str = "/mnt/tank/a.img", **attributes: Any) -> Raw:
@@ -266,26 +267,9 @@ async def test_a_start_needs_the_file(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("zvol", [False, True])
-async def test_the_file_goes_only_when_files_are_asked_for(bench: Bench, zvol: bool) -> None:
-    bench.file("a.img")
-    await raw().release(bench.ctx, zvol=zvol, raw_file=False)
-    assert bench.pool.joinpath("a.img").exists()
-    await raw().release(bench.ctx, zvol=zvol, raw_file=True)
-    assert not bench.pool.joinpath("a.img").exists()
-
-
-async def test_a_file_that_is_gone_already_is_what_was_wanted(bench: Bench) -> None:
-    bench.file("b.img")
-    await raw().release(bench.ctx, zvol=False, raw_file=True)
-    assert [path.name for path in bench.pool.iterdir()] == ["b.img"]
-
-
-async def test_what_is_no_file_is_not_removed(bench: Bench) -> None:
-    bench.pool.joinpath("a.img").mkdir()
-    with pytest.raises(CallError) as raised:
-        await raw().release(bench.ctx, zvol=False, raw_file=True)
-    assert "/mnt/tank/a.img could not be removed" in str(raised.value)
-    assert bench.pool.joinpath("a.img").is_dir()
+def test_the_file_goes_only_when_files_are_asked_for(zvol: bool) -> None:
+    assert raw().storage(zvol=zvol, raw_file=False) is None
+    assert raw().storage(zvol=zvol, raw_file=True) == Unfinished(Kind.FILE, "/mnt/tank/a.img")
 
 
 def test_people_know_it_by_its_path_and_it_boots_first_when_told_to() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from tests.harness import settle
@@ -43,10 +44,10 @@ class Body:
 class Board:
     """Jobs with somebody who sees all of their events."""
 
-    def __init__(self) -> None:
+    def __init__(self, logs: Path | None = None) -> None:
         self.clock = ManualClock(now=1000.5)
         self.bus = Bus()
-        self.jobs = Jobs(self.clock, self.bus, self._owner_of)
+        self.jobs = Jobs(self.clock, self.bus, self._owner_of, logs)
         self.events: list[Event] = []
         self.bus.subscribe(COLLECTION, self.events.append)
 

@@ -1,13 +1,17 @@
 """Jobs that wait for each other."""
 
-from errno import EBUSY
+import asyncio
+from errno import EBUSY, EPERM
+from pathlib import Path
 
 import pytest
 
 from tests.harness import settle
-from tests.unit.kernel.board import ANN, BOB, ROOT, Board, Body
+from tests.unit.kernel.board import ANN, BOB, ROOT, SYSTEM, Board, Body
 from vmstead.errors import CallError
-from vmstead.kernel.jobs import JobState, Owner
+from vmstead.kernel.bus import Event
+from vmstead.kernel.jobs import COLLECTION, KEPT_BYTES, Job, JobState, Owner
+from vmstead.kernel.model import PLACEHOLDER
 
 
 async def test_jobs_with_the_same_lock_run_one_at_a_time_in_order() -> None:
@@ -107,3 +111,84 @@ async def test_five_wait_by_default() -> None:
     assert len({job.id for job in jobs}) == 6
     assert board.submit(Body(), lock="x") is jobs[5]
     await board.jobs.close()
+
+
+async def test_large_results_are_forgotten_sooner() -> None:
+    board = Board()
+
+    async def large(job: Job) -> str:
+        return "x" * (KEPT_BYTES // 4)
+
+    jobs = [board.submit(large) for _ in range(6)]
+    for job in jobs:
+        await job.outcome()
+    board.submit(Body())
+    # As many as there is room for, and the one that has just begun.
+    assert [row["id"] for row in board.jobs.rows(ROOT)] == [4, 5, 6, 7]
+    await board.jobs.close()
+
+
+async def test_a_job_that_is_forgotten_takes_its_log_along(tmp_path: Path) -> None:
+    board = Board(tmp_path / "jobs")
+
+    async def wordy(job: Job) -> str:
+        assert job.log is not None
+        await job.log.write("hello")
+        return "x" * (KEPT_BYTES + 1)
+
+    job = board.submit(wordy, has_log=True)
+    assert job.row()["logs_path"] == f"{tmp_path}/jobs/1.log"
+    assert job.row()["logs_excerpt"] is None
+    await job.outcome()
+    assert job.row()["logs_excerpt"] == "hello\n"
+    assert (tmp_path / "jobs/1.log").read_text() == "hello\n"
+    board.submit(Body())
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert list((tmp_path / "jobs").iterdir()) == []
+    await board.jobs.close()
+
+
+async def test_the_servers_own_jobs_are_for_administrators() -> None:
+    board = Board()
+    job = board.submit(Body(), SYSTEM)
+    with pytest.raises(CallError, match="internally ran jobs") as raised:
+        board.jobs.get(job.id, ANN)
+    assert raised.value.errno == EPERM
+    assert board.jobs.get(job.id, ROOT) is job
+    await board.jobs.close()
+
+
+async def test_a_result_that_cannot_be_sent_is_none_with_a_reason() -> None:
+    board = Board()
+
+    async def odd(job: Job) -> object:
+        return object()
+
+    job = board.submit(odd)
+    assert await job.outcome() is None
+    row = job.row()
+    assert (row["state"], row["result"]) == ("SUCCESS", None)
+    assert "object" in str(row["result_encoding_error"])
+
+
+async def test_secrets_in_a_result_reach_whoever_made_the_call() -> None:
+    board = Board()
+    seen: dict[str, list[object]] = {"ann": [], "root": []}
+    for owner in (ANN, ROOT):
+
+        def deliver(event: Event, owner: Owner = owner) -> None:
+            assert event.audience is not None
+            if event.audience(owner):
+                seen[str(owner.username)].append(event.fields and event.fields["result"])
+
+        board.bus.subscribe(COLLECTION, deliver)
+
+    async def body(job: Job) -> object:
+        return [{"key": "1-abc", "name": "a"}]
+
+    job = board.submit(body)
+    await job.outcome()
+    assert seen["ann"] == [None, None, [{"key": "1-abc", "name": "a"}]]
+    assert seen["root"] == [None, None, [{"key": PLACEHOLDER, "name": "a"}]]
+    assert board.jobs.rows(ANN)[0]["result"] == [{"key": PLACEHOLDER, "name": "a"}]
+    assert board.jobs.rows(ANN, raw=True)[0]["result"] == [{"key": "1-abc", "name": "a"}]

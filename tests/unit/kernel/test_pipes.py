@@ -83,7 +83,7 @@ async def test_a_file_that_grows_is_sent_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"x" * (2 * MiB + 5))
     pipe = Pipe()
-    sending = asyncio.ensure_future(send_file(path, pipe))
+    sending = asyncio.ensure_future(send_file(asyncio.to_thread(path.open, "rb"), pipe))
     await asyncio.wait([sending], timeout=0.01)
     with path.open("ab") as file:
         file.write(b"more")

@@ -39,6 +39,18 @@ async def test_a_program_reads_what_it_is_given() -> None:
     assert await run(["true"], stdin=big) == b""
 
 
+async def test_a_program_gets_the_files_that_it_is_given_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    given, kept = (os.open(tmp_path / "file", os.O_RDONLY) for _ in range(2))
+    try:
+        assert await run(["cat", f"/proc/self/fd/{given}"], files=[given]) == b"content"
+        with pytest.raises(CommandError):
+            await run(["cat", f"/proc/self/fd/{kept}"], files=[given])
+    finally:
+        os.close(given)
+        os.close(kept)
+
+
 async def test_texts_are_english_and_variables_are_added_to_our_own() -> None:
     lines = (await run(["env"], env={"EXTRA": "1"})).decode().splitlines()
     assert {"LC_ALL=C", "EXTRA=1", f"PATH={os.environ['PATH']}"} <= {*lines}

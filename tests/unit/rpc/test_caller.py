@@ -31,6 +31,19 @@ def test_what_can_be_read_on_the_way_is_not_secure(origin: Origin, is_secure: bo
 
 
 @pytest.mark.parametrize(
+    ("origin", "is_local"),
+    [
+        (ROOT, True),
+        (TCP, False),
+        (Origin(address="192.0.2.1", is_tls=True), False),
+        (Origin(address="127.0.0.1", is_tls=True), True),
+    ],
+)
+def test_what_is_local_is_on_this_machine(origin: Origin, is_local: bool) -> None:
+    assert origin.is_local is is_local
+
+
+@pytest.mark.parametrize(
     ("first", "second", "same"),
     [
         (ROOT, Origin(pid=99, uid=0, gid=0), True),

@@ -38,20 +38,20 @@ async def test_notes_are_kept_in_order_and_once(database: Database) -> None:
         (Kind.VOLUME, "/dev/zvol/tank/a"),
         (Kind.FILE, "/mnt/tank/b"),
     ):
-        await notes.note(kind, name)
+        await notes.note(Unfinished(kind, name))
     assert notes.all() == [
         Unfinished(Kind.FILE, "/mnt/tank/b"),
         Unfinished(Kind.VOLUME, "/dev/zvol/tank/a"),
     ]
-    await notes.forget(Kind.FILE, "/mnt/tank/b")
+    await notes.forget(Unfinished(Kind.FILE, "/mnt/tank/b"))
     assert notes.all() == [Unfinished(Kind.VOLUME, "/dev/zvol/tank/a")]
 
 
 async def test_a_stored_device_takes_the_note_about_its_storage(database: Database, vms: VmStore) -> None:
     notes = UnfinishedStore(database)
-    await notes.note(Kind.FILE, "/mnt/tank/a")
-    await notes.note(Kind.FILE, "/mnt/tank/b")
-    await notes.note(Kind.FILE, "/mnt/tank/c")
+    await notes.note(Unfinished(Kind.FILE, "/mnt/tank/a"))
+    await notes.note(Unfinished(Kind.FILE, "/mnt/tank/b"))
+    await notes.note(Unfinished(Kind.FILE, "/mnt/tank/c"))
     vm = await vms.write(vms.insert(row()))
     assert isinstance(vm, int)
     device = await vms.write(vms.insert_device(vm, None, {"dtype": "RAW", "path": "/mnt/tank/a"}))
@@ -64,8 +64,8 @@ async def test_a_stored_device_takes_the_note_about_its_storage(database: Databa
 async def test_a_stored_vm_takes_the_note_about_its_firmware(database: Database, vms: VmStore) -> None:
     notes = UnfinishedStore(database)
     values = row()
-    await notes.note(Kind.FIRMWARE, values["uuid"])
-    await notes.note(Kind.FIRMWARE, "another")
+    await notes.note(Unfinished(Kind.FIRMWARE, values["uuid"]))
+    await notes.note(Unfinished(Kind.FIRMWARE, "another"))
     await vms.write(vms.insert_with_devices(values, [(None, {"dtype": "NIC"})]))
     assert [note.name for note in notes.all()] == ["another"]
 
@@ -73,7 +73,7 @@ async def test_a_stored_vm_takes_the_note_about_its_firmware(database: Database,
 async def test_a_transaction_that_fails_keeps_the_note(database: Database, vms: VmStore) -> None:
     notes = UnfinishedStore(database)
     await vms.write(vms.insert(row()))
-    await notes.note(Kind.FILE, "/mnt/tank/a")
+    await notes.note(Unfinished(Kind.FILE, "/mnt/tank/a"))
     again = vms.insert_with_devices(row(), [(None, {"dtype": "RAW", "path": "/mnt/tank/a"})])
     with pytest.raises(DatabaseError):
         await vms.write(again)

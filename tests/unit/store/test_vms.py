@@ -194,6 +194,16 @@ async def test_a_device_can_move_to_another_vm_and_can_be_removed(store: Store) 
     assert store.vms.devices_of(second) == [{"id": moved, "attributes": DISK, "vm": second, "order": None}]
 
 
+async def test_a_device_that_was_removed_can_be_put_back(store: Store) -> None:
+    vm = await store.add()
+    first, second = [await store.add_device(vm, 7, DISK) for _ in range(2)]
+    row = store.vms.device(first)
+    await store.vms.write(store.vms.delete_device(first))
+    await store.vms.write(store.vms.restore_device(first, vm, 7, DISK))
+    assert store.vms.device(first) == row
+    assert [each["id"] for each in store.vms.all_devices()] == [first, second]
+
+
 async def test_secrets_of_devices_are_sealed_in_the_database_only(store: Store) -> None:
     vm = await store.add()
     display = {"dtype": "DISPLAY", "password": "hunter2", "port": 5900}

@@ -33,6 +33,7 @@ from vmstead.system.roles import ROLES, expand
                 "SYSTEM_ADVANCED_READ",
                 "SYSTEM_GENERAL_READ",
                 "SYSTEM_PRODUCT_READ",
+                "REPORTING_READ",
             },
         ),
         (["VM_READ", "VM_READ", "VM_DEVICE_READ"], {"VM_READ", "VM_DEVICE_READ"}),

@@ -151,13 +151,19 @@ def test_a_model_goes_with_the_mode_that_takes_one(mode: str) -> None:
         ("1, 2 ,3", [1, 2, 3]),
         ("007", [7]),
         ("4094-4095", [4094, 4095]),
+        ("3-3", [3]),
+        # An exception takes away what stands before it.
+        ("1-8,^3", [1, 2, 4, 5, 6, 7, 8]),
+        ("^3,1-4", [1, 2, 3, 4]),
+        ("0-3,^1,1", [0, 2, 3, 1]),
+        ("0,^9", [0]),
     ],
 )
 def test_lists_of_processors_keep_their_order_and_name_each_once(text: str, cpus: list[int]) -> None:
     assert numbers(text) == cpus
 
 
-NO_CPU = "is neither a processor number nor a range such as 0-3"
+NO_CPU = "is neither a processor number, nor a range such as 0-3, nor an exception such as ^2"
 TOO_MANY = "no host has that many processors"
 
 
@@ -171,10 +177,13 @@ TOO_MANY = "no host has that many processors"
         ("-1", f"'-1' {NO_CPU}"),
         ("1-", f"'1-' {NO_CPU}"),
         ("3-1", f"'3-1' {NO_CPU}"),
-        ("1-1", f"'1-1' {NO_CPU}"),
         ("0-1-2", f"'0-1-2' {NO_CPU}"),
         ("0 - 3", f"'0 - 3' {NO_CPU}"),
-        ("^3", f"'^3' {NO_CPU}"),
+        ("^", f"'^' {NO_CPU}"),
+        ("0-3,^1-2", f"'^1-2' {NO_CPU}"),
+        ("0-3,^^1", f"'^^1' {NO_CPU}"),
+        ("^3", "'^3' leaves no processor at all"),
+        ("0-1,^0,^1", "'0-1,^0,^1' leaves no processor at all"),
         ("0x1", f"'0x1' {NO_CPU}"),
         ("1.0", f"'1.0' {NO_CPU}"),
         ("\u0661", f"'\u0661' {NO_CPU}"),
@@ -195,7 +204,9 @@ def test_what_is_no_list_of_processors_is_told_by_its_part(text: str, message: s
         assert texts(cpuset=text, pin_vcpus=pin_vcpus) == {"vm_create.cpuset": message}
 
 
-@pytest.mark.parametrize("cpuset", ["0-3", "3,2,1,0", "0,0-3", "0-1, 4-5"])
+@pytest.mark.parametrize(
+    "cpuset", ["0-3", "3,2,1,0", "0,0-3", "0-1, 4-5", "1-6,^3,^5", "0-3,^1,1", "7,0-2,^9"]
+)
 def test_pinning_takes_one_processor_for_each_of_the_vm(cpuset: str) -> None:
     assert problems_of(vcpus=2, threads=2, pin_vcpus=True, cpuset=cpuset) == []
 
@@ -216,16 +227,34 @@ def test_pinning_to_more_or_fewer_processors_is_refused(cpuset: str, number: int
     }
 
 
-@pytest.mark.parametrize("nodeset", [None, "", "0", "0-1", "0-1,3", "0-3,^2", "^1,0-7"])
+@pytest.mark.parametrize("nodeset", [None, "", "0", "0-0", "0-1", "0 ,1", "0-1,3", "0-3,^2", "^1,0-7"])
 def test_lists_of_numa_nodes(nodeset: str | None) -> None:
     assert problems_of(nodeset=nodeset) == []
 
 
-@pytest.mark.parametrize("nodeset", ["x", "0,", ",0", "0 ,1", "0;1", "-1", "1-", "0\n", "^", "\u0661"])
-def test_what_is_no_list_of_numa_nodes(nodeset: str) -> None:
-    assert texts(nodeset=nodeset) == {
-        "vm_create.nodeset": f"{nodeset!r} is no list of NUMA nodes such as 0-1,3"
-    }
+@pytest.mark.parametrize(
+    ("nodeset", "part"),
+    [
+        ("x", "x"),
+        ("0,", ""),
+        (",0", ""),
+        ("0;1", "0;1"),
+        ("-1", "-1"),
+        ("1-", "1-"),
+        ("3-1", "3-1"),
+        ("0\n", "0"),
+        ("^", "^"),
+        ("0-3,^1-2", "^1-2"),
+        ("\u0661", "\u0661"),
+    ],
+)
+def test_what_is_no_list_of_numa_nodes(nodeset: str, part: str) -> None:
+    message = f"'{part}' {NO_CPU.replace('processor', 'NUMA node')}"
+    assert texts(nodeset=nodeset) == {"vm_create.nodeset": message}
+
+
+def test_a_list_that_leaves_no_numa_node_is_refused() -> None:
+    assert texts(nodeset="0,^0") == {"vm_create.nodeset": "'0,^0' leaves no NUMA node at all"}
 
 
 # --- machines and firmware --------------------------------------------------------------------------

@@ -136,3 +136,17 @@ def close(connection: Any, registrations: list[int]) -> None:
     ):
         with contextlib.suppress(libvirt.libvirtError):
             step()
+
+
+def on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *arguments: object) -> None:
+    """Call back on the server's loop, unless that has ended already."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(function, *arguments)
+
+
+async def on_files(function: Callable[..., T], *arguments: object) -> T:
+    """Run on libvirt's threads something that also works on files of its."""
+    try:
+        return await call(function, *arguments)
+    except OSError as error:
+        raise EngineError(EngineErrorKind.FAILED, f"{error.filename}: {error.strerror}") from error

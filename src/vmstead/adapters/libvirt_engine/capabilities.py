@@ -9,6 +9,8 @@ from vmstead.ports.engine import Capabilities
 
 #: What the processors of all guests here are called by libvirt.
 _ARCHITECTURES = ("x86_64", "aarch64", "ppc64le")
+#: Machines without the bus that nearly every device of a guest here sits on.
+_WITHOUT_PCI = {"isapc", "microvm", "none", "x-remote"}
 
 
 def read_capabilities(connection: Any) -> Capabilities:
@@ -22,7 +24,8 @@ def read_capabilities(connection: Any) -> Capabilities:
         for arch in guest.iterfind("arch"):
             found = machines.setdefault(arch.get("name", ""), set())
             for machine in arch.iterfind(".//machine"):
-                found.update(filter(None, (machine.text, machine.get("canonical"))))
+                names = filter(None, (machine.text, machine.get("canonical")))
+                found.update(name for name in names if name not in _WITHOUT_PCI)
     models: set[str] = set()
     for architecture in _ARCHITECTURES:
         if architecture in machines:

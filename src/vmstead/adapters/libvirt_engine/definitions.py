@@ -1,11 +1,13 @@
 """libvirt's definitions of domains: finding one, and taking one away with or without what belongs to it."""
 
+import contextlib
+from pathlib import Path
 from typing import Any
 
 import libvirt
 
 from vmstead.adapters.libvirt_engine import binding
-from vmstead.ports.engine import EngineError, EngineErrorKind
+from vmstead.ports.engine import Domain, EngineError, EngineErrorKind
 
 _UNDEFINE = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
@@ -25,6 +27,22 @@ def look_up(connection: Any, uuid: str) -> Any:
         if binding.is_no_domain(error):
             return None
         raise
+
+
+def define(connection: Any, domain: Domain, logs: Path | None) -> None:
+    """Make a domain known, also under another name than before. What belongs to its uuid stays.
+
+    Args:
+        logs: the folder with a log for each domain, by its name.
+    """
+    known = look_up(connection, domain.uuid)
+    if known is not None and known.name() != domain.name:
+        # libvirt cannot rename by defining.
+        undefine_inactive(known, KEEP_STATE)
+        if logs is not None:
+            with contextlib.suppress(OSError):
+                (logs / f"{known.name()}.log").rename(logs / f"{domain.name}.log")
+    connection.defineXML(domain.xml.decode())
 
 
 def check(connection: Any, document: str) -> None:

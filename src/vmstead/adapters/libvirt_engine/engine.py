@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,24 +12,29 @@ import structlog
 
 from vmstead.adapters.libvirt_engine import binding
 from vmstead.adapters.libvirt_engine.agent import read_interfaces
-from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call, close
+from vmstead.adapters.libvirt_engine.binding import POWER_STATES, call, close, on_files, on_loop
 from vmstead.adapters.libvirt_engine.capabilities import read_capabilities
 from vmstead.adapters.libvirt_engine.console import LibvirtConsole
 from vmstead.adapters.libvirt_engine.definitions import (
     KEEP_STATE,
     REMOVE_STATE,
     check,
+    define,
     look_up,
     undefine_inactive,
 )
+from vmstead.adapters.libvirt_engine.displays import open_display, take_picture
 from vmstead.adapters.libvirt_engine.processes import find_pid
 from vmstead.adapters.libvirt_engine.target import Provider, Target
 from vmstead.adapters.libvirt_engine.tpm import copy_state, remove_state
+from vmstead.adapters.libvirt_engine.usage import read_usage
 from vmstead.kernel.clock import Clock, within
+from vmstead.ports.counters import GuestCounters
 from vmstead.ports.engine import (
     INACTIVE,
     Capabilities,
     ConsoleStream,
+    DisplayProtocol,
     Domain,
     DomainState,
     EngineError,
@@ -164,17 +170,17 @@ class LibvirtEngine:
         connection = libvirt.open(uri)
 
         def on_close(*_: object) -> None:
-            _on_loop(loop, lost.set)
+            on_loop(loop, lost.set)
 
         def on_lifecycle(_: Any, domain: Any, event: int, __: int, ___: object) -> None:
             # The process id is read here, off the loop and before anybody hears of the guest.
             starts = event in (libvirt.VIR_DOMAIN_EVENT_STARTED, libvirt.VIR_DOMAIN_EVENT_RESUMED)
             pid = self._find_pid(domain) if starts else None
-            _on_loop(loop, self._on_event, domain.UUIDString(), event, pid)
+            on_loop(loop, self._on_event, domain.UUIDString(), event, pid)
 
         def on_graphics(_: Any, domain: Any, phase: int, *__: object) -> None:
             if phase == libvirt.VIR_DOMAIN_EVENT_GRAPHICS_INITIALIZE:
-                _on_loop(loop, self._on_view, domain.UUIDString())
+                on_loop(loop, self._on_view, domain.UUIDString())
 
         try:
             self._registrations = [
@@ -210,6 +216,7 @@ class LibvirtEngine:
             guest_user=target.guest_user,
             runs_guests=target.runs_guests,
             log_folder=target.log_folder,
+            keeps_consoles=target.keeps_consoles,
         )
         return states, info
 
@@ -301,28 +308,22 @@ class LibvirtEngine:
         return self._capabilities
 
     async def define(self, domain: Domain) -> None:
-        def define() -> None:
-            known = look_up(self._connected(), domain.uuid)
-            if known is not None and known.name() != domain.name:
-                # libvirt cannot rename by defining; what belongs to the uuid stays.
-                undefine_inactive(known, KEEP_STATE)
-            self._connected().defineXML(domain.xml.decode())
-
-        await call(define)
+        logs = self._target.log_folder if self._target is not None else None
+        await call(define, self._connected(), domain, logs)
 
     async def check(self, domain: Domain) -> None:
         await call(check, self._connected(), domain.xml.decode())
 
-    async def undefine(self, uuid: str) -> None:
+    async def undefine(self, uuid: str, *, keep_state: bool = False) -> None:
         def undefine() -> None:
             known = look_up(self._connected(), uuid)
             if known is not None:
-                undefine_inactive(known, REMOVE_STATE)
-            if self._target is not None and self._target.tpm_states is not None:
+                undefine_inactive(known, KEEP_STATE if keep_state else REMOVE_STATE)
+            if not keep_state and self._target is not None and self._target.tpm_states is not None:
                 # Also that of a domain which was never defined, and what an older libvirt has left.
                 remove_state(self._target.tpm_states, uuid)
 
-        await _on_files(undefine)
+        await on_files(undefine)
 
     async def copy_tpm(self, uuid: str, target: str) -> None:
         self._connected()
@@ -334,7 +335,7 @@ class LibvirtEngine:
             raise EngineError(
                 EngineErrorKind.FAILED, "this libvirt keeps its TPMs where they cannot be copied"
             )
-        await _on_files(copy_state, folder, uuid, target)
+        await on_files(copy_state, folder, uuid, target)
 
     async def start(self, uuid: str, *, paused: bool = False) -> None:
         flags = libvirt.VIR_DOMAIN_START_PAUSED if paused else 0
@@ -363,6 +364,15 @@ class LibvirtEngine:
         async with self._asked:
             return await self._on_domain(uuid, read_interfaces)
 
+    async def usage(self) -> dict[str, GuestCounters]:
+        return await call(read_usage, self._connected())
+
+    async def open_display(self, uuid: str, protocol: DisplayProtocol) -> socket.socket:
+        return await self._on_domain(uuid, lambda domain: open_display(domain, protocol))
+
+    async def screenshot(self, uuid: str) -> bytes:
+        return await self._on_domain(uuid, take_picture)
+
     async def console(self, uuid: str) -> ConsoleStream:
         self._connected()
         assert self._target is not None
@@ -381,17 +391,3 @@ class LibvirtEngine:
         if self._connection is None:
             raise EngineError(EngineErrorKind.UNREACHABLE, "libvirt is not connected at this moment")
         return self._connection
-
-
-def _on_loop(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *arguments: object) -> None:
-    """Call back on the server's loop, unless that has ended already."""
-    with contextlib.suppress(RuntimeError):
-        loop.call_soon_threadsafe(function, *arguments)
-
-
-async def _on_files(function: Callable[..., T], *arguments: object) -> T:
-    """Run on libvirt's threads something that also works on files of its."""
-    try:
-        return await call(function, *arguments)
-    except OSError as error:
-        raise EngineError(EngineErrorKind.FAILED, f"{error.filename}: {error.strerror}") from error

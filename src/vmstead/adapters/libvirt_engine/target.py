@@ -19,6 +19,7 @@ class Target:
         tpm_states: folder with a folder ``<uuid>`` for each TPM; None where it is not within reach.
         log_folder: folder with a file ``<domain>.log`` for each guest; None where it is not within reach.
         runs_guests: false for libvirt's test driver.
+        keeps_consoles: it can append to the server's files what guests write to their serial ports.
         leave: called when the server lets go of it, with whether guests are running.
     """
 
@@ -31,6 +32,7 @@ class Target:
     tpm_states: Path | None = None
     log_folder: Path | None = None
     runs_guests: bool = True
+    keeps_consoles: bool = False
     leave: Callable[[bool], Awaitable[None]] | None = None
 
 

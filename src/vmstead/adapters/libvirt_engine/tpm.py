@@ -14,7 +14,7 @@ def copy_state(folder: Path, uuid: str, target: str) -> None:
     source = folder / uuid
     if not source.is_dir():
         return
-    part = folder / f".{target}.part"
+    part = _part(folder, target)
     try:
         shutil.copytree(source, part)
         _own_as(source, part)
@@ -25,9 +25,15 @@ def copy_state(folder: Path, uuid: str, target: str) -> None:
 
 
 def remove_state(folder: Path, uuid: str) -> None:
-    """Remove a domain's TPM state, if there is any. Raises OSError."""
-    if (folder / uuid).is_dir():
-        shutil.rmtree(folder / uuid)
+    """Remove a domain's TPM state, and what a copy of it has left that was broken off. Raises OSError."""
+    for each in (_part(folder, uuid), folder / uuid):
+        if each.is_dir():
+            shutil.rmtree(each)
+
+
+def _part(folder: Path, uuid: str) -> Path:
+    """Where a copy lies while it is not complete."""
+    return folder / f".{uuid}.part"
 
 
 def _own_as(source: Path, copy: Path) -> None:

@@ -43,3 +43,10 @@ def test_removing_takes_only_what_is_asked_for(tmp_path: Path) -> None:
     remove_state(tmp_path, "a")
     remove_state(tmp_path, "a")
     assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+def test_what_a_copy_left_that_was_broken_off_goes_too(tmp_path: Path) -> None:
+    make(tmp_path, "a")
+    make(tmp_path, ".b.part")
+    remove_state(tmp_path, "b")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

@@ -1,0 +1,50 @@
+"""Regular expressions that clients send."""
+
+import time
+
+import pytest
+
+from vmstead.query import QueryRuntimeError, parse
+from vmstead.query.patterns import Pattern, TooSlow
+
+#: Takes longer than the universe has existed.
+ENDLESS = r"(.*?,){14}P(.*?,){14}P"
+TEXT = "1," * 200
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "matches"),
+    [
+        ("a", "abc", True),
+        ("b", "abc", False),
+        ("", "", True),
+        ("(?i)A", "abc", True),
+        (r"(\w)\1", "aab", True),
+        (r"(?<=a)b", "ab", False),
+        ("(a+)+$", "a" * 500 + "!", False),
+        ("[[a-z]--b]", "[-]", False),
+    ],
+)
+def test_they_are_pythons(pattern: str, text: str, matches: bool) -> None:
+    assert Pattern(pattern).matches(text) is matches
+
+
+@pytest.mark.parametrize("pattern", ["(", "x{2,1}", r"\p{L}", "(?r)a", "(?R)", "[", "(?V1)a"])
+def test_what_python_does_not_know_is_none(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        Pattern(pattern)
+
+
+def test_what_takes_too_long_is_stopped_and_stays_so_for_a_while() -> None:
+    pattern = Pattern(ENDLESS)
+    began = time.monotonic()
+    for _ in range(100):
+        with pytest.raises(TooSlow):
+            pattern.matches(TEXT)
+    assert time.monotonic() - began < 5
+
+
+def test_a_query_says_which_field_it_is_about() -> None:
+    query = parse([["name", "~", ENDLESS]], {})
+    with pytest.raises(QueryRuntimeError, match="name: the regular expression takes too long"):
+        query.apply([{"name": TEXT}] * 1000)

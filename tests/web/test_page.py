@@ -1,0 +1,325 @@
+"""The web page in a real browser, at a real server without guests."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Page, WebSocketRoute, expect
+
+from tests.web.browser import violations
+from tests.web.pages import PASSWORD, Site, site
+from tests.web.screenshots import PAGES, furnish
+from vmstead.adapters.memory_engine import Script
+from vmstead.web.page import FOLDER
+
+#: Bytes, compressed, that the first look takes, and milliseconds that nothing may stand still for longer.
+BUDGET = 320 * 1024
+PAUSE = 400
+
+
+async def add(at: Site, name: str, **more: Any) -> int:
+    vm = await at.host.api.call("vm.create", {"name": name, "memory": 64, **more})
+    return int(vm["id"])
+
+
+async def test_who_gives_the_wrong_password_is_told_and_can_try_again(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        page = await (await at.surfer.context()).new_page()
+        await page.goto("/")
+        await page.get_by_label("User name").fill("ada")
+        await page.get_by_label("Password").fill("wrong")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("User name or password is wrong.")).to_be_visible()
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", name="No virtual machines yet")).to_be_visible()
+
+
+async def test_the_login_outlives_a_reload_and_ends_with_the_logout(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        page = await at.enter()
+        for _ in range(2):
+            await page.reload()
+            await page.get_by_role("heading", name="Virtual machines", exact=True).wait_for()
+        await page.get_by_role("button", name="Account of ada").click()
+        await page.get_by_role("menuitem", name="Log out").click()
+        await page.get_by_label("User name").wait_for()
+        await page.reload()
+        await page.get_by_label("User name").wait_for()
+
+
+async def test_two_browsers_see_the_same_without_asking(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        first, second = await at.enter(), await at.enter()
+        await add(at, "web01")
+        for page in (first, second):
+            await expect(page.get_by_role("link", name="web01")).to_be_visible()
+        await first.get_by_role("button", name="Actions of web01").click()
+        await first.get_by_role("menuitem", name="Start").click()
+        for page in (first, second):
+            row = page.get_by_role("row", name="web01")
+            await expect(row.get_by_text("Running")).to_be_visible()
+        await at.host.api.call("vm.delete", 1, {"force": True})
+        for page in (first, second):
+            await expect(page.get_by_role("link", name="web01")).to_have_count(0)
+
+
+async def test_a_lost_connection_is_shown_and_heals(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        context = await at.surfer.context()
+        open_now: list[WebSocketRoute] = []
+        is_cut = False
+
+        async def pass_on(route: WebSocketRoute) -> None:
+            if is_cut:
+                await route.close()
+            else:
+                route.connect_to_server()
+                open_now.append(route)
+
+        await context.route_web_socket("**/api/current", pass_on)
+        page = await at.surfer.log_in(context, "ada", PASSWORD)
+        await add(at, "before")
+        await expect(page.get_by_role("link", name="before")).to_be_visible()
+        is_cut = True
+        await open_now[-1].close()
+        await expect(page.get_by_text("The connection to the server is lost")).to_be_visible()
+        await add(at, "meanwhile")
+        await at.host.api.call("vm.delete", 1)
+        is_cut = False
+        await page.get_by_role("button", name="Try now").click()
+        await expect(page.get_by_role("link", name="meanwhile")).to_be_visible()
+        await expect(page.get_by_role("link", name="before")).to_have_count(0)
+        await expect(page.get_by_text("The connection to the server is lost")).to_have_count(0)
+
+
+async def test_what_is_wrong_is_told_at_its_field(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        await add(at, "web01")
+        page = await at.enter()
+        await page.goto("/ui/vm/1/settings")
+        await page.get_by_label("Sockets").fill("99")
+        await page.get_by_role("button", name="Save").click()
+        field = page.get_by_label("Sockets")
+        await expect(field).to_have_attribute("aria-invalid", "true")
+        help = page.locator(f"[id='{await field.get_attribute('aria-describedby')}']")
+        await expect(help).to_contain_text("16")
+        await field.fill("4")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_text("web01 has been saved")).to_be_visible()
+        assert (await at.host.api.call("vm.get_instance", 1))["vcpus"] == 4
+
+
+async def test_devices_are_added_changed_and_removed(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        await add(at, "web01")
+        page = await at.enter()
+        await page.goto("/ui/vm/1/devices")
+        for kind in ("Disk on a volume", "Disk in a file", "Network card", "Display"):
+            await page.get_by_role("button", name="Add device").click()
+            await page.get_by_role("dialog").get_by_role("button", name=kind).click()
+            await page.get_by_role("dialog").get_by_role("button", name="Add", exact=True).click()
+            await expect(page.get_by_role("dialog")).to_have_count(0)
+            await expect(page.get_by_role("gridcell", name=kind, exact=True)).to_be_visible()
+        devices = await at.host.api.call("vm.device.query", [], {"order_by": ["id"]})
+        kinds = [device["attributes"]["dtype"] for device in devices]
+        assert kinds == ["DISK", "RAW", "NIC", "DISPLAY"]
+        assert devices[0]["attributes"]["path"] == "/dev/zvol/default/web01-disk0"
+        await page.get_by_role("button", name="Edit: Network card").click()
+        await page.get_by_label("Type", exact=True).select_option("E1000")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_role("gridcell", name="E1000")).to_be_visible()
+        await page.get_by_role("button", name="Remove: Disk in a file").click()
+        await page.get_by_label("Also delete the file").check()
+        await page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        await expect(page.get_by_role("gridcell", name="Disk in a file", exact=True)).to_have_count(0)
+        assert not (at.host.config.state / "pools/default/web01-disk1.img").exists()
+
+
+async def test_a_vm_is_cloned_and_deleted_by_its_name(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        await add(at, "web01")
+        page = await at.enter()
+        await page.goto("/ui/vm/1")
+        await page.get_by_role("button", name="Actions of web01").click()
+        await page.get_by_role("menuitem", name="Clone").click()
+        await page.get_by_label("Name of the copy").fill("web02")
+        await page.get_by_role("button", name="Clone", exact=True).click()
+        await expect(page.get_by_text("web01 has been copied")).to_be_visible()
+        await page.get_by_role("button", name="Actions of web01").click()
+        await page.get_by_role("menuitem", name="Delete").click()
+        confirm = page.get_by_role("button", name="Delete VM")
+        await expect(confirm).to_be_disabled()
+        await page.get_by_label("Type web01 to confirm").fill("web01")
+        await confirm.click()
+        await expect(page.get_by_role("link", name="web02")).to_be_visible()
+        assert [vm["name"] for vm in await at.host.api.call("vm.query")] == ["web02"]
+
+
+async def test_who_may_only_look_is_offered_nothing_else(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        await add(at, "web01")
+        await at.host.api.call("vm.start", 1)
+        page = await at.enter("bob")
+        await expect(page.get_by_role("link", name="web01")).to_be_visible()
+        for name in ("Create VM", "Actions of web01"):
+            await expect(page.get_by_role("button", name=name)).to_have_count(0)
+        await page.goto("/ui/vm/1/serial")
+        await expect(page.get_by_text("Your role does not include the use of consoles.")).to_be_visible()
+
+
+async def test_several_are_started_at_once_and_who_cannot_is_named(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        for name in ("one", "two"):
+            await add(at, name)
+        missing = {"vm": 2, "attributes": {"dtype": "CDROM", "path": "/mnt/default/gone.iso"}}
+        gone = at.host.config.state / "pools/default/gone.iso"
+        gone.write_bytes(b"iso")
+        await at.host.api.call("vm.device.create", missing)
+        gone.unlink()
+        page = await at.enter()
+        await page.get_by_label("Select all shown").check()
+        await page.get_by_role("button", name="Start", exact=True).click()
+        notice = page.get_by_role("list").get_by_text("two:")
+        await expect(notice).to_contain_text("gone.iso")
+        await expect(page.get_by_role("row", name="one").get_by_text("Running")).to_be_visible()
+
+
+async def test_a_job_is_seen_on_its_way_and_can_be_aborted(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        vm = await add(at, "web01")
+        at.host.engine.script = Script(shutdown_seconds=None)
+        await at.host.api.call("vm.start", vm)
+        page = await at.enter()
+        await page.get_by_role("button", name="Actions of web01").click()
+        await page.get_by_role("menuitem", name="Shut down").click()
+        await page.get_by_role("button", name="1 job running").click()
+        await expect(page.get_by_text("Waiting for VM 1 (web01) to shut down")).to_be_visible()
+        await page.get_by_role("button", name="Abort: vm.stop").click()
+        await expect(page.get_by_role("gridcell", name="Aborted")).to_be_visible()
+        await expect(page.get_by_text("Shut down: web01")).to_be_visible()
+
+
+async def test_every_page_can_be_used_by_everybody(tmp_path: Path) -> None:
+    async with site(tmp_path, complains=True) as at:
+        await furnish(at.host)
+        found: list[str] = []
+        for theme in ("light", "dark"):
+            page = await at.enter(color_scheme=theme)
+            for name, path in PAGES.items():
+                await page.goto(path)
+                await settle(page)
+                found += [f"{name} ({theme}): {violation}" for violation in await violations(page)]
+        assert found == []
+
+
+async def test_every_dialog_can_be_used_by_everybody(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        await add(at, "web01")
+        page = await at.enter()
+        found: list[str] = []
+
+        async def look(name: str) -> None:
+            await page.get_by_role("dialog").wait_for()
+            found.extend(f"{name}: {violation}" for violation in await violations(page))
+            await page.keyboard.press("Escape")
+            await expect(page.get_by_role("dialog")).to_have_count(0)
+
+        await page.goto("/ui/vm/1/devices")
+        kinds = ("Disk on a volume", "Disk in a file", "CD-ROM", "Network", "Display", "PCI", "USB")
+        for kind in kinds:
+            await page.get_by_role("button", name="Add device").click()
+            await page.get_by_role("dialog").get_by_role("button", name=kind).click()
+            await page.get_by_role("dialog").get_by_text("Order", exact=True).wait_for()
+            await look(kind)
+        for action in ("Clone", "Delete"):
+            await page.get_by_role("button", name="Actions of web01").click()
+            await page.get_by_role("menuitem", name=action).click()
+            await look(action)
+        await page.get_by_role("button", name="Account of ada").click()
+        await page.get_by_role("menuitem", name="Change password").click()
+        await look("password")
+        await page.keyboard.press("?")
+        await look("keyboard")
+        assert found == []
+
+
+async def test_the_keyboard_leads_everywhere(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        await add(at, "web01")
+        page = await at.enter()
+        for keys, path in (("gj", "/ui/jobs"), ("gh", "/ui/host"), ("gv", "/ui/"), ("c", "/ui/create")):
+            for key in keys:
+                await page.keyboard.press(key)
+            await page.wait_for_url(f"**{path}")
+        await page.keyboard.press("g")
+        await page.keyboard.press("v")
+        await page.get_by_role("link", name="web01").wait_for()
+        await page.keyboard.press("/")
+        await page.keyboard.type("gj")
+        await expect(page.get_by_placeholder("Filter")).to_have_value("gj")
+
+
+async def test_the_address_of_a_display_leads_to_it_after_a_login(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        await add(at, "web01")
+        await at.host.api.call("vm.device.create", {"vm": 1, "attributes": {"dtype": "DISPLAY"}})
+        place = at.surfer.base.removeprefix("http://")
+        uri = (await at.host.api.call("vm.get_display_web_uri", 1, place))["uri"]
+        page = await (await at.surfer.context()).new_page()
+        await page.goto(uri)
+        await page.get_by_label("User name").fill("ada")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text("Start it to see its screen.")).to_be_visible()
+        await at.host.api.call("vm.start", 1)
+        await expect(page.locator("iframe[title='Screen of web01']")).to_be_visible()
+        assert page.url == uri
+
+
+async def settle(page: Page) -> None:
+    await page.get_by_role("heading").first.wait_for()
+    await expect(page.get_by_role("progressbar", name="Loading")).to_have_count(0)
+
+
+async def test_a_thousand_vms_are_scrolled_and_filtered_without_a_pause(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        for number in range(1000):
+            await add(at, f"vm{number:04}", description="many")
+        page = await at.enter()
+        await expect(page.get_by_role("link", name="vm0000")).to_be_visible()
+        await page.evaluate(
+            """() => {
+                window.pauses = [];
+                new PerformanceObserver((list) => pauses.push(...list.getEntries().map((each) => each.duration)))
+                    .observe({ entryTypes: ['longtask'] });
+            }"""
+        )
+        await page.evaluate("document.getElementById('main').scrollTo(0, 1e9)")
+        await expect(page.get_by_role("link", name="vm0999")).to_be_visible()
+        begin = time.monotonic()
+        await page.get_by_placeholder("Filter").fill("0777")
+        await expect(page.get_by_role("row")).to_have_count(2)
+        took = time.monotonic() - begin
+        await page.get_by_placeholder("Filter").fill("")
+        await expect(page.get_by_text("1000 VMs")).to_be_visible()
+        assert await page.get_by_role("row").count() < 100
+        assert max(await page.evaluate("pauses"), default=0) < PAUSE
+        assert took < 2
+
+
+async def test_the_first_look_is_within_its_budget(tmp_path: Path) -> None:
+    sizes: dict[str, int] = {}
+    async with site(tmp_path) as at:
+        page = await (await at.surfer.context()).new_page()
+        page.on("response", lambda response: sizes.update({response.url.partition("/ui/")[2]: 0}))
+        await page.goto("/ui/")
+        await page.get_by_label("User name").wait_for()
+        await page.wait_for_load_state("networkidle")
+    total = 0
+    for name in sizes:
+        path = FOLDER / (name or "index.html")
+        pressed = path.with_name(path.name + ".br")
+        total += (pressed if pressed.exists() else path).stat().st_size
+    assert len(sizes) > 3
+    assert total < BUDGET, (total, sizes)

@@ -1,0 +1,197 @@
+import { Button, PageSection, Tab, Tabs, TabTitleText, Title } from '@patternfly/react-core';
+import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
+import { type ReactNode, useState } from 'react';
+import { useLocation } from 'wouter';
+import { connection } from '../api/connection';
+import { explain } from '../api/errors';
+import { type DateValue, time } from '../api/types';
+import { Busy, Empty } from '../parts/Empty';
+import { clock } from '../parts/format';
+import { type Called, useCall } from '../parts/useCall';
+import { ask, notify, type Question } from '../store/notices';
+import { text } from '../text';
+import { KeyDialog } from './access/KeyDialog';
+import { UserDialog } from './access/UserDialog';
+
+const { access } = text;
+
+interface UserRow {
+  id: number;
+  username: string;
+  full_name?: string;
+  locked?: boolean;
+  builtin?: boolean;
+  roles?: string[];
+  twofactor_auth_configured?: boolean;
+}
+
+interface KeyRow {
+  id: number;
+  name: string;
+  username: string | null;
+  created_at: DateValue;
+  expires_at: DateValue | null;
+  revoked: boolean;
+}
+
+interface SessionRow {
+  id: string;
+  current: boolean;
+  internal: boolean;
+  origin: string;
+  credentials: string;
+  credentials_data: { username?: string };
+  created_at: DateValue;
+}
+
+const TABS = { users: Users, keys: Keys, sessions: Sessions };
+type Which = keyof typeof TABS;
+
+export default function AccessPage({ tab }: { tab: string }) {
+  const [, go] = useLocation();
+  const which = tab in TABS ? (tab as Which) : 'users';
+  const Content = TABS[which];
+  return (
+    <>
+      <PageSection>
+        <Title headingLevel="h1">{access.title}</Title>
+      </PageSection>
+      <PageSection type="tabs">
+        <Tabs activeKey={which} usePageInsets onSelect={(_, key) => go(`/access/${String(key)}`)} aria-label={access.title}>
+          {(Object.keys(TABS) as Which[]).map((key) => (
+            <Tab key={key} eventKey={key} title={<TabTitleText>{access[key]}</TabTitleText>} tabContentId="access" />
+          ))}
+        </Tabs>
+      </PageSection>
+      <PageSection isFilled id="access" role="tabpanel" aria-label={access[which]}>
+        <Content />
+      </PageSection>
+    </>
+  );
+}
+
+async function sure(question: Omit<Question, 'isDangerous'>, method: string, ...params: unknown[]): Promise<boolean> {
+  if (!(await ask({ ...question, isDangerous: true }))) return false;
+  try {
+    await connection.call(method, ...params);
+    return true;
+  } catch (error) {
+    notify('danger', question.title, explain(error));
+    return false;
+  }
+}
+
+function Rows<T>({ called, columns, children }: { called: Called<T[]>; columns: string[]; children(row: T): ReactNode }) {
+  if (called.error && !called.data) return <Empty title={called.isUnknown ? text.common.unavailable : called.error} />;
+  if (!called.data) return <Busy />;
+  return (
+    <Table variant="compact" aria-label={access.title} gridBreakPoint="grid-md">
+      <Thead>
+        <Tr>
+          {columns.map((column) => (
+            <Th key={column}>{column}</Th>
+          ))}
+          <Th screenReaderText={text.common.actions} />
+        </Tr>
+      </Thead>
+      <Tbody>{called.data.map(children)}</Tbody>
+    </Table>
+  );
+}
+
+function Users() {
+  const users = useCall<UserRow[]>('user.query', [['local', '=', true]]);
+  const [editing, setEditing] = useState<UserRow | 'new' | null>(null);
+  const remove = async (user: UserRow): Promise<void> => {
+    const question = { title: access.deleteUser(user.username), body: access.deleteUserBody, confirm: text.common.delete };
+    if (await sure(question, 'user.delete', user.id)) users.reload();
+  };
+  return (
+    <>
+      <div className="vs-bar">{users.data && <Button onClick={() => setEditing('new')}>{access.addUser}</Button>}</div>
+      <Rows called={users} columns={[access.username, access.fullName, access.role, access.locked, access.twoFactor]}>
+        {(user) => (
+          <Tr key={user.id}>
+            <Td dataLabel={access.username}>{user.username}</Td>
+            <Td dataLabel={access.fullName}>{user.full_name}</Td>
+            <Td dataLabel={access.role}>{user.roles?.join(', ')}</Td>
+            <Td dataLabel={access.locked}>{user.locked ? text.common.yes : text.common.no}</Td>
+            <Td dataLabel={access.twoFactor}>{user.twofactor_auth_configured ? text.common.yes : text.common.no}</Td>
+            <Td isActionCell>
+              <Button variant="secondary" size="sm" aria-label={`${text.common.edit}: ${user.username}`} onClick={() => setEditing(user)}>
+                {text.common.edit}
+              </Button>
+              <Button variant="link" isDanger size="sm" aria-label={`${text.common.delete}: ${user.username}`} onClick={() => void remove(user)}>
+                {text.common.delete}
+              </Button>
+            </Td>
+          </Tr>
+        )}
+      </Rows>
+      {editing && (
+        <UserDialog user={editing === 'new' ? null : editing} onClose={() => setEditing(null)} onDone={() => (setEditing(null), users.reload())} />
+      )}
+    </>
+  );
+}
+
+function Keys() {
+  const keys = useCall<KeyRow[]>('api_key.query');
+  const [isMaking, setMaking] = useState(false);
+  const remove = async (key: KeyRow): Promise<void> => {
+    const question = { title: access.revoke, body: access.revokeBody(key.name), confirm: access.revoke };
+    if (await sure(question, 'api_key.delete', key.id)) keys.reload();
+  };
+  return (
+    <>
+      <div className="vs-bar">{keys.data && <Button onClick={() => setMaking(true)}>{access.addKey}</Button>}</div>
+      <Rows called={keys} columns={[access.keyName, access.keyOf, access.created, access.expires]}>
+        {(key) => (
+          <Tr key={key.id}>
+            <Td dataLabel={access.keyName}>{key.name}</Td>
+            <Td dataLabel={access.keyOf}>{key.username}</Td>
+            <Td dataLabel={access.created}>{clock(time(key.created_at))}</Td>
+            <Td dataLabel={access.expires}>{key.expires_at ? clock(time(key.expires_at)) : access.never}</Td>
+            <Td isActionCell>
+              <Button variant="link" isDanger size="sm" aria-label={`${access.revoke}: ${key.name}`} onClick={() => void remove(key)}>
+                {access.revoke}
+              </Button>
+            </Td>
+          </Tr>
+        )}
+      </Rows>
+      {isMaking && <KeyDialog onClose={() => (setMaking(false), keys.reload())} />}
+    </>
+  );
+}
+
+function Sessions() {
+  const sessions = useCall<SessionRow[]>('auth.sessions');
+  const end = async (session: SessionRow): Promise<void> => {
+    const question = { title: access.terminate, body: session.origin, confirm: access.terminate };
+    if (await sure(question, 'auth.terminate_session', session.id)) sessions.reload();
+  };
+  return (
+    <Rows called={sessions} columns={[access.username, access.from, access.how, access.since]}>
+      {(session) => (
+        <Tr key={session.id}>
+          <Td dataLabel={access.username}>
+            {session.credentials_data.username} {session.current && <span className="vs-subtle">({access.current})</span>}
+          </Td>
+          <Td dataLabel={access.from} className="vs-break">
+            {session.origin}
+          </Td>
+          <Td dataLabel={access.how}>{session.credentials}</Td>
+          <Td dataLabel={access.since}>{clock(time(session.created_at))}</Td>
+          <Td isActionCell>
+            {!session.current && (
+              <Button variant="link" isDanger size="sm" aria-label={`${access.terminate}: ${session.origin}`} onClick={() => void end(session)}>
+                {access.terminate}
+              </Button>
+            )}
+          </Td>
+        </Tr>
+      )}
+    </Rows>
+  );
+}
