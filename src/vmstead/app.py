@@ -309,9 +309,9 @@ def _open_state(config: Config, stack: AsyncExitStack) -> Database:
     """Make the state folder, claim it for this process, and open the database."""
     state = config.state
     try:
-        state.mkdir(mode=0o711, parents=True, exist_ok=True)
-        for folder in (state / "nvram", state / "pools" / "default"):
-            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        state.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (state, state / "nvram", state / "pools", state / "pools" / "default"):
+            _make_passable(folder)
         lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StartupError(
@@ -334,6 +334,13 @@ def _open_state(config: Config, stack: AsyncExitStack) -> Database:
         raise StartupError(f"the database {state / 'vmstead.db'} cannot be opened: {error}") from error
     stack.callback(database.close)
     return database
+
+
+def _make_passable(folder: Path) -> None:
+    """Make a folder, if it is not there, that guests can go through but not list, whatever the umask is."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir()
+        folder.chmod(0o711)
 
 
 def _link_default_pool(state: Path) -> None:

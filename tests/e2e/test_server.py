@@ -230,3 +230,10 @@ async def test_the_test_driver_of_libvirt_serves_client_authors(tmp_path: Path) 
         await call(state, "-j", "vm.stop", "1")
         assert "STOPPED" in str(await call(state, "vm.status", "1"))
         assert await call(state, "vm.delete", "1") == "True"
+
+
+async def test_guests_can_reach_their_disks_whatever_the_umask_is(tmp_path: Path) -> None:
+    state = tmp_path / "deep" / "state"
+    async with serving(state, within=("sh", "-c", 'umask 077; exec "$@"', "sh")):
+        folders = (state, state / "pools", state / "pools/default", state / "nvram")
+        assert [oct(folder.stat().st_mode & 0o777) for folder in folders] == ["0o711"] * 4

@@ -103,6 +103,8 @@ class _Names:
         section, key = "", 0
         with table.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
+                if line[0] in "#\n":
+                    continue  # stand within sections too
                 head, _, text = line.strip().partition("  ")
                 if line[0] == "\t":
                     if line[1] != "\t" and section:

@@ -26,6 +26,7 @@ def serve(config_file: Path | None, demo: bool, **given: object) -> None:
 
     # Late, because these are large and a mistake in the settings should be told at once.
     from vmstead import __version__
+    from vmstead.adapters.service_manager import notify
     from vmstead.app import StartupError, running
     from vmstead.log import configure
 
@@ -39,11 +40,13 @@ def serve(config_file: Path | None, demo: bool, **given: object) -> None:
             loop.add_signal_handler(number, stop.set)
         async with running(config) as server:
             click.echo(f"vmstead {__version__} is ready: {'  '.join(server.addresses)}")
+            notify("READY=1")
             if demo:
                 from vmstead.cli.demo import show_demo
 
                 await asyncio.to_thread(show_demo, config)
             await stop.wait()
+            notify("STOPPING=1")
 
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

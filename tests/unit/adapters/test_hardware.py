@@ -11,6 +11,8 @@ from vmstead.ports.hardware import PciAddress, PciDevice, UsbDevice
 
 PCI_IDS = """# comment
 10de  NVIDIA Corporation
+# comments and empty lines stand among a vendor's products, too
+
 \t1c82  GP107 [GeForce GTX 1050 Ti]
 \t\t10de 11bf  A board of somebody's
 \t1c83  GP107 [GeForce GTX 1050]

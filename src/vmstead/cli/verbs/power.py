@@ -7,7 +7,8 @@ import click
 
 from vmstead.cli.verbs.here import FAILED, TOO_LATE, Failure, Here, verb
 from vmstead.cli.verbs.naming import complete_vm, vm_argument
-from vmstead.client import CallTimeout
+from vmstead.cli.verbs.progress import follow
+from vmstead.client import CallTimeout, ClientError
 
 _names = click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_vm)
 
@@ -25,25 +26,42 @@ def start(here: Here, names: tuple[str, ...], overcommit: bool) -> None:
         here.now(row["id"])
 
 
-@verb(examples=["vmstead vm stop web01", "vmstead vm stop web01 --force-after-timeout"])
-@_names
+@verb(examples=["vmstead vm stop web01", "vmstead vm stop --all --force-after-timeout"])
+@click.argument("names", metavar="[NAME...]", nargs=-1, shell_complete=complete_vm)
+@click.option("--all", "every", is_flag=True, help="All that run or are suspended.")
 @click.option("--force", is_flag=True, help="Power off at once.")
 @click.option(
     "--force-after-timeout", is_flag=True, help="Power off if the guest does not shut down in time."
 )
-def stop(here: Here, names: tuple[str, ...], force: bool, force_after_timeout: bool) -> None:
-    """Shut virtual machines down and wait until they are off.
+def stop(here: Here, names: tuple[str, ...], every: bool, force: bool, force_after_timeout: bool) -> None:
+    """Shut virtual machines down, side by side, and wait until they are off.
 
     The guest is asked, as by its power button, and gets as long as its shutdown_timeout says. One that runs
-    after that goes on running, and the exit status is 1. Ctrl-C leaves the job to the server.
+    after that goes on running, and the exit status is 1. A suspended guest can only be turned off: with --all,
+    --force-after-timeout does that. Ctrl-C leaves the jobs to the server.
     """
-    for row in [here.vm(name) for name in names]:
-        here.run("vm.stop", row["id"], {"force": force, "force_after_timeout": force_after_timeout})
-        if here.look(row["id"])["status"]["state"] != "STOPPED":
-            raise Failure(
-                f"{row['name']} still runs; to turn it off: vmstead vm poweroff {row['name']}", FAILED
-            )
-        here.now(row["id"])
+    if every is bool(names):
+        raise click.UsageError("Name the virtual machines, or give --all.")
+    active: list[dict[str, Any]] = here.call("vm.query", [["status.state", "!=", "STOPPED"]]) if every else []
+    rows = active or [here.vm(name) for name in names]
+    jobs = []
+    for row in rows:
+        at_once = force or (every and force_after_timeout and row["status"]["state"] == "SUSPENDED")
+        options = {"force": at_once, "force_after_timeout": force_after_timeout}
+        jobs.append(here.client.call_job("vm.stop", row["id"], options))
+    failures = []
+    for row, job in zip(rows, jobs, strict=True):
+        try:
+            follow(job)
+        except ClientError as error:
+            failures.append(str(error).strip())
+            continue
+        if here.look(row["id"])["status"]["state"] == "STOPPED":
+            here.now(row["id"])
+        else:
+            failures.append(f"{row['name']} still runs; to turn it off: vmstead vm poweroff {row['name']}")
+    if failures:
+        raise Failure("; ".join(failures), FAILED)
 
 
 @verb()

@@ -30,6 +30,30 @@ async def test_each_verb_does_what_it_says_and_says_what_it_did(tmp_path: Path) 
         assert (await at.host.api.call("vm.status", 2))["state"] == "STOPPED"
 
 
+async def test_all_are_stopped_side_by_side_as_before_the_host_goes_down(tmp_path: Path) -> None:
+    clock = ManualClock()
+    engine = MemoryEngine(clock, Script(shutdown_seconds=None))
+    async with desk(tmp_path, clock=clock, engine=engine) as at:
+        for name in ("web01", "db01", "halted", "off"):
+            await at.vm(name, shutdown_timeout=60)
+        await at.done("vm", "start", "web01", "db01", "halted")
+        await at.done("vm", "suspend", "halted")
+        before = clock.monotonic()
+        stopping = asyncio.ensure_future(at.run("vm", "stop", "--all", "--force-after-timeout"))
+        while not stopping.done():
+            await asyncio.to_thread(lambda: None)
+            await at.host.pass_time(1)
+        outcome = await stopping
+        assert (outcome.status, outcome.stdout) == (
+            0,
+            "web01 is stopped.\ndb01 is stopped.\nhalted is stopped.\n",
+        )
+        # One timeout for all of them, and what it takes until the command has noticed.
+        assert clock.monotonic() - before < 2 * 60
+        assert await at.done("vm", "stop", "--all") == ""
+        assert (await at.run("vm", "stop")).status == 2
+
+
 async def test_programs_get_the_state_as_json(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         await at.vm()

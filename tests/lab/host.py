@@ -1,0 +1,78 @@
+"""Vmstead on the lab's host, as its operator and its clients see it."""
+
+import io
+import tarfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.guest.guests import Host
+from tests.lab.machine import Machine
+from vmstead.kernel.run import run
+
+#: Where the checkout lies on the host.
+TOP = "/opt/vmstead"
+_SOCKET = "/run/middleware/middlewared.sock"
+
+
+@dataclass
+class LabHost(Host):
+    """A host whose API is reached through a socket here that leads there."""
+
+    machine: Machine
+
+    @property
+    def uri(self) -> str:
+        return f"ws+unix://{self.state}"
+
+    async def sh(self, command: str) -> str:
+        """What a shell command prints on the host, without the last line's end."""
+        return (await self.machine.ssh(command)).rstrip("\n")
+
+    async def fill(self, name: str) -> Path:
+        """Put the demo guest on a disk of the host: a file or a volume by its path there."""
+        await self.sh(
+            f'dd if="$({TOP}/.venv/bin/python -m vmstead.demo.guest)" of={name} bs=4M conv=notrunc,sparse'
+        )
+        return Path(name)
+
+    async def reconnect(self) -> None:
+        """Reach the API again after the host has started anew."""
+        await self.machine.forward(self.state, _SOCKET)
+
+    @asynccontextmanager
+    async def journal(self, unit: str) -> AsyncIterator[list[str]]:
+        """The lines that a unit logs during the block; complete at its end."""
+        cursor = await self.sh(f"journalctl -u {unit} -n 1 --show-cursor -q | sed -n 's/^-- cursor: //p'")
+        lines: list[str] = []
+        yield lines
+        after = f"--after-cursor='{cursor}'" if cursor else ""
+        lines += (await self.sh(f"journalctl -q -o cat -u {unit} {after}")).splitlines()
+
+
+async def install(machine: Machine, prepare: str, settings: str) -> None:
+    """Put this checkout on the host and run it as a service, as the README says."""
+    await machine.ssh(f"tar -C {TOP} -xf -", stdin=await _checkout())
+    if prepare:
+        await machine.ssh(prepare)
+    await machine.ssh("mkdir -p /etc/vmstead && cat >/etc/vmstead/vmstead.toml", stdin=settings.encode())
+    await machine.ssh(f"{TOP}/bin/setup --service")
+    await machine.forward(machine.folder / "api", _SOCKET)
+
+
+async def _checkout() -> bytes:
+    """All files of this checkout that git knows or could know, and what is built into the package."""
+    top = Path(__file__).parents[2]
+    listed = await run(
+        ["git", "-C", str(top), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    )
+    names = [name for name in listed.decode().split("\0") if name]
+    built = top / "src/vmstead/web/static"
+    names += [str(path.relative_to(top)) for path in built.rglob("*") if path.is_file()]
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        for name in dict.fromkeys(names):
+            if (top / name).exists():
+                tar.add(top / name, name, recursive=False)
+    return archive.getvalue()

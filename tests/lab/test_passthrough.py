@@ -1,0 +1,86 @@
+"""A network card, an NVMe drive and a USB stick of a real host, given to a guest and taken back."""
+
+from tests.guest.test_matrix import image, make
+from tests.lab.host import LabHost
+
+POOL = "/var/lib/vmstead/pools/default"
+CARD = "pci_0000_01_00_0"
+DRIVE = "pci_0000_02_00_0"
+STICK = "usb_46f4_0001_STICK1"
+
+
+async def drivers(lab: LabHost) -> list[str]:
+    """The drivers that the card and the drive have on the host."""
+    links = " ".join(f"/sys/bus/pci/devices/{slot}/driver" for slot in ("0000:01:00.0", "0000:02:00.0"))
+    return [line.rpartition("/")[2] for line in (await lab.sh(f"readlink -f {links}")).splitlines()]
+
+
+async def test_choices_are_what_the_host_has(lab: LabHost) -> None:
+    await lab.machine.add_nvme()
+    await lab.machine.plug_stick(1)
+    await lab.sh("udevadm wait --timeout=120 /dev/nvme0n1 /dev/sda")
+    choices = await lab.call("vm.device.passthrough_device_choices")
+    listed = (await lab.sh("lspci -D -n | cut -d' ' -f1")).splitlines()
+    assert sorted(choices) == sorted(f"pci_{slot.replace(':', '_').replace('.', '_')}" for slot in listed)
+    card = choices[CARD]
+    assert "82574L" in card["capability"]["product"]
+    # As TrueNAS means it: no driver of the host works with it at the moment.
+    assert (card["drivers"], card["available"], card["error"]) == (["e1000e"], False, None)
+    assert card["iommu_group"]["number"] is not None
+    bridge = choices["pci_0000_00_01_0"]
+    assert not bridge["available"]
+    assert "the host needs it itself (PCI bridge)" in bridge["error"]
+    assert choices["pci_0000_00_1f_0"]["critical"]
+    assert await lab.sh("ls /sys/kernel/iommu_groups | wc -l") != "0"
+    sticks = await lab.call("vm.device.usb_passthrough_choices")
+    names = [each["capability"]["product"] for each in sticks.values() if each["available"]]
+    assert sorted(names) == ["QEMU USB HARDDRIVE", "QEMU USB Tablet"]
+
+
+async def test_a_guest_has_all_three_and_the_host_has_them_back_afterwards(lab: LabHost) -> None:
+    assert await drivers(lab) == ["e1000e", "nvme"]
+    vm = await make(
+        lab,
+        image("boot", type="VIRTIO", boot=True),
+        {"dtype": "PCI", "pptdev": CARD},
+        {"dtype": "PCI", "pptdev": "0000:02:00.0"},
+        {"dtype": "USB", "device": STICK, "controller_type": "qemu-xhci"},
+        name="passed",
+        bootloader="UEFI_CSM",
+        machine_type="q35",
+        arch_type="x86_64",
+    )
+    await lab.fill(f"{POOL}/boot.raw")
+    await lab.call("vm.start", vm)
+    with lab.console(vm) as console:
+        console.log_in()
+        found = console.inventory()
+    assert await drivers(lab) == ["vfio-pci", "vfio-pci"]
+    assert found.nic("52:54:00:00:00:03").driver == "e1000e"
+    assert {disk.serial: disk.bus for disk in found.disks if disk.bus in ("nvme", "usb")} == {
+        "SPARE-NVME": "nvme",
+        "STICK1": "usb",
+    }
+    other = await make(lab, name="other")
+    taken = {"vm": other, "attributes": {"dtype": "PCI", "pptdev": CARD}}
+    assert "attributes.pptdev" in await lab.failure("vm.device.create", taken)
+    await lab.call("vm.poweroff", vm)
+    await lab.sh("udevadm settle")
+    assert await drivers(lab) == ["e1000e", "nvme"]
+    assert "sda" in await lab.sh("ls /sys/block")
+
+
+async def test_a_stick_is_found_again_in_another_place_and_missed_in_words(lab: LabHost) -> None:
+    (vm,) = await lab.call("vm.query", [["name", "=", "passed"]])
+    await lab.machine.unplug_stick(1)
+    await lab.sh("udevadm settle")
+    assert f"the USB device {STICK} is not plugged in" in await lab.failure("vm.start", vm["id"])
+    await lab.machine.plug_stick(2)  # takes the place that the first one had
+    await lab.machine.plug_stick(1)
+    await lab.sh("udevadm settle")
+    await lab.call("vm.start", vm["id"])
+    with lab.console(vm["id"]) as console:
+        console.log_in()
+        sticks = [disk.serial for disk in console.inventory().disks if disk.bus == "usb"]
+    assert sticks == ["STICK1"]
+    await lab.call("vm.poweroff", vm["id"])

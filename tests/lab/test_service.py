@@ -1,0 +1,70 @@
+"""The server as a service of a real host: what a crash, a restart and the host's own end do to guests."""
+
+import asyncio
+from typing import Any
+
+from tests.guest.test_matrix import image, make
+from tests.lab.host import TOP, LabHost
+
+POOL = "/var/lib/vmstead/pools/default"
+
+
+async def guest(lab: LabHost, name: str, **fields: Any) -> int:
+    """A small guest that starts from a file."""
+    vm = await make(lab, image(name, type="VIRTIO", boot=True), name=name, bootloader="UEFI_CSM", **fields)
+    await lab.fill(f"{POOL}/{name}.raw")
+    return vm
+
+
+async def started(lab: LabHost, vm: int) -> int:
+    """Start it and wait until somebody can log in; its process."""
+    await lab.call("vm.start", vm)
+    with lab.console(vm) as console:
+        console.log_in()
+    return int((await lab.status(vm))["pid"])
+
+
+async def test_the_host_is_ready(lab: LabHost) -> None:
+    assert "This machine can run VMs." in await lab.sh(f"{TOP}/.venv/bin/vmstead doctor")
+    assert await lab.call("vm.virtualization_details") == {"supported": True, "error": None}
+    assert (await lab.call("vm.flags"))["amd_rvi"] is True
+
+
+async def test_guests_survive_the_end_of_the_server_and_of_libvirt(lab: LabHost) -> None:
+    vm = await guest(lab, "survivor")
+    pid = await started(lab, vm)
+    await lab.sh("systemctl kill --signal=KILL vmstead.service")
+    await lab.sh("systemctl start vmstead.service")  # waits until it answers
+    assert await lab.status(vm) == {"state": "RUNNING", "pid": pid, "domain_state": "RUNNING"}
+    await lab.sh("systemctl kill --signal=KILL libvirtd.service; systemctl start libvirtd.service")
+    await lab.sh(f"systemctl restart vmstead.service; test -d /proc/{pid}")
+    assert (await lab.status(vm))["pid"] == pid
+    with lab.console(vm) as console:
+        console.type("echo still''here")
+        console.until("stillhere")
+    await lab.call("vm.poweroff", vm)
+
+
+async def test_the_hosts_end_stops_guests_side_by_side_and_its_start_brings_them_back(lab: LabHost) -> None:
+    timeout = 40
+    obedient = await guest(lab, "obedient", autostart=True, shutdown_timeout=90)
+    stubborn = await guest(lab, "stubborn", autostart=True, shutdown_timeout=timeout)
+    manual = await guest(lab, "manual", autostart=False, shutdown_timeout=90)
+    await asyncio.gather(*(started(lab, vm) for vm in (obedient, stubborn, manual)))
+    with lab.console(stubborn) as console:
+        console.type("killall acpid; echo dea''f")
+        console.until("deaf")
+    with lab.console(obedient) as console:
+        console.type("mkdir -p /d; mount /dev/vda1 /d; echo kept >/d/kept; umount /d; echo writ''ten")
+        console.until("written")
+    seconds = await lab.machine.reboot()
+    await lab.reconnect()
+    assert timeout <= seconds < timeout + 90
+    log = await lab.sh("journalctl -b -1 -o short-monotonic -u vmstead-guests -u vmstead --no-pager")
+    assert "Stopped vmstead-guests.service" in log, log
+    running = {vm: (await lab.status(vm))["state"] for vm in (obedient, stubborn, manual)}
+    assert running == {obedient: "RUNNING", stubborn: "RUNNING", manual: "STOPPED"}
+    with lab.console(obedient) as console:
+        console.log_in()
+        console.type("mkdir -p /d; mount /dev/vda1 /d; cat /d/kept; echo re''ad")
+        assert "kept" in console.until("read")
