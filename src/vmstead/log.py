@@ -11,7 +11,13 @@ def configure(format: str = "auto") -> None:
     is_text = format == "text" or (format == "auto" and sys.stderr.isatty())
     # A terminal's renderer shows exceptions by itself.
     renderers: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                # The default shows variables where the package rich happens to be: passwords would be among them.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
         if is_text
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

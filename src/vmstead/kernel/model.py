@@ -24,7 +24,9 @@ class Model(BaseModel):
     """Base of everything that clients send: no coercion, no unknown keys, no later change."""
 
     # Built at first use: a server start would otherwise build the models of every method it never hears.
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, defer_build=True, hide_input_in_errors=True
+    )
 
 
 def _without_the_key_alone(schema: dict[str, Any]) -> None:
@@ -68,7 +70,9 @@ def masked(value: T) -> T:
     copy: Any = value
     if isinstance(value, dict):
         copy = {
-            key: PLACEHOLDER if key in SECRET_KEYS and isinstance(item, str) and item else masked(item)
+            key: PLACEHOLDER
+            if key in SECRET_KEYS and item and isinstance(item, str | list | dict)
+            else masked(item)
             for key, item in value.items()
         }
     elif isinstance(value, list):

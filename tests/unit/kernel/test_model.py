@@ -127,6 +127,25 @@ def test_secrets_are_masked_at_any_depth(key: str) -> None:
     assert value[key] == "x", "what is masked is a copy"
 
 
+def test_a_secret_in_a_wrapping_that_nobody_expects_is_masked_too() -> None:
+    assert masked({"password": ["x"], "token": {"value": "x"}, "key": []}) == {
+        "password": "********",
+        "token": "********",
+        "key": [],
+    }
+
+
+def test_the_text_of_an_error_has_no_values() -> None:
+    """Where such an error is not foreseen, it is logged as it is."""
+
+    class Login(Model):
+        password: int
+
+    with pytest.raises(ValidationError) as raised:
+        Login.model_validate({"password": "hush"})
+    assert "hush" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     "value", [{"password": None}, {"password": ""}, {"key": 5}, "password", ["password", "x"], 5, None]
 )
