@@ -154,3 +154,17 @@ async def test_what_an_active_vm_uses_is_not_written(tmp_path: Path) -> None:
         await host.api.call("vm.poweroff", 1)
         await host.api.call("filesystem.file_receive", "/mnt/default/a.iso", encoded(b"new"))
         assert (pool(tmp_path) / "a.iso").read_bytes() == b"new"
+
+
+async def test_a_name_that_is_no_text_does_not_hide_the_others(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        folder = pool(tmp_path) / "folder"
+        folder.mkdir()
+        (folder / "good.iso").write_bytes(b"")
+        (folder / os.fsdecode(b"bad\xff.iso")).write_bytes(b"")
+        listed = await host.api.call("filesystem.listdir", "/mnt/default/folder")
+        assert [each["name"] for each in listed] == ["bad\ufffd.iso", "good.iso"]
+        one = await host.api.call("filesystem.listdir", "/mnt/default/folder", [["name", "~", "bad"]])
+        assert [each["name"] for each in one] == ["bad\ufffd.iso"]
+        failure = await host.api.failure("filesystem.stat", "/mnt/default/folder/bad\ufffd.iso")
+        assert failure.errno == 2

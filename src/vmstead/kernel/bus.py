@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
-import msgspec
 import structlog
+
+from vmstead.kernel.encode import encode
 
 log = structlog.get_logger()
 
@@ -60,7 +61,7 @@ class Event:
     def frame(self) -> str:
         """The JSON-RPC notification, encoded once however many subscribers there are."""
         notification = {"jsonrpc": "2.0", "method": "collection_update", "params": self.members}
-        return msgspec.json.encode(notification).decode()
+        return encode(notification)
 
     def once(self, form: str, make: Callable[["Event"], Form]) -> Form:
         """What ``make`` makes of the event: the first time, and again for all who ask for the same form."""

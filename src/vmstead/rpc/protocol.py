@@ -13,6 +13,7 @@ from enum import IntEnum
 import msgspec
 
 from vmstead.errors import ApiError, ValidationErrors, errname
+from vmstead.kernel.encode import encode
 
 
 class Code(IntEnum):
@@ -54,7 +55,6 @@ class Rejected(Exception):
         self.frame = frame
 
 
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
 
 
@@ -74,8 +74,7 @@ def decode(text: str) -> Call:
         raise Rejected(encode_fault(None, Code.INVALID_JSON, "Invalid Message Format"))
     fault = _fault(message)
     if fault is not None:
-        has_id = "id" in message
-        raise Rejected(encode_fault(message["id"], Code.INVALID_REQUEST, fault) if has_id else None)
+        raise Rejected(_answer_to(message, fault))
     return Call(
         id=message.get("id"),
         has_id="id" in message,
@@ -91,6 +90,16 @@ def loads(text: str) -> object:
         return _revive(value) if '"$' in text else value
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(str(error)) from None
+
+
+def _answer_to(message: dict[str, object], fault: str) -> str | None:
+    if "id" not in message:
+        return None
+    try:
+        return encode_fault(message["id"], Code.INVALID_REQUEST, fault)
+    except RecursionError:
+        # Whatever was meant to be an id can be read to a greater depth than it can be written.
+        return encode_fault(None, Code.INVALID_REQUEST, fault)
 
 
 def _fault(message: dict[str, object]) -> str | None:
@@ -112,14 +121,12 @@ def _fault(message: dict[str, object]) -> str | None:
 
 def encode_result(id: object, result: object) -> str:
     """The answer to a call that succeeded."""
-    return _encoder.encode({"jsonrpc": "2.0", "result": result, "id": id}).decode()
+    return encode({"jsonrpc": "2.0", "result": result, "id": id})
 
 
 def encode_fault(id: object, code: Code, message: str) -> str:
     """The answer to what is no proper call: code and message, nothing else."""
-    return _encoder.encode(
-        {"jsonrpc": "2.0", "error": {"code": int(code), "message": message}, "id": id}
-    ).decode()
+    return encode({"jsonrpc": "2.0", "error": {"code": int(code), "message": message}, "id": id})
 
 
 def encode_error(id: object, error: ApiError) -> str:
@@ -128,19 +135,19 @@ def encode_error(id: object, error: ApiError) -> str:
     code, message = (
         (Code.INVALID_PARAMS, "Invalid params") if is_validation else (Code.CALL_ERROR, "Method call error")
     )
-    return _encoder.encode(
+    return encode(
         {
             "jsonrpc": "2.0",
             "error": {"code": int(code), "message": message, "data": error_data(error)},
             "id": id,
         }
-    ).decode()
+    )
 
 
 def encode_unsubscribed(collection: str, error: ApiError | None) -> str:
     """The notification that an event source has ended, by an error or without."""
     params = {"collection": collection, "error": None if error is None else error_data(error)}
-    return _encoder.encode({"jsonrpc": "2.0", "method": "notify_unsubscribed", "params": params}).decode()
+    return encode({"jsonrpc": "2.0", "method": "notify_unsubscribed", "params": params})
 
 
 def error_data(error: ApiError) -> dict[str, object]:
