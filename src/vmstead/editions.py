@@ -36,6 +36,9 @@ _SINCE_26 = {
     "vm.device.usb_passthrough_device": ("description",),
 }
 
+#: What is in the answers and events of no TrueNAS.
+_ADDED = {"reporting.realtime": ("virtual_machines",)}
+
 
 def _nothing(function: Function) -> Function:
     """Answers null where later or earlier versions have a result."""
@@ -97,7 +100,7 @@ CURRENT = Edition("current", is_announced=False)
 _V25_10_5 = Edition(
     "v25.10.5",
     without=EXTENSIONS,
-    hidden=_SINCE_26,
+    hidden={**_SINCE_26, **_ADDED},
     adapted={
         "auth.mechanism_choices": _without_scram,
         "auth.login_ex": _without_denied,
@@ -115,6 +118,7 @@ _V26_0_0 = Edition(
     # A client that takes the newest there is gets 25.10, which is what this server is about.
     is_announced=False,
     without=EXTENSIONS | {"vm.import_disk_image", "vm.export_disk_image", "vm.device.pptdev_choices"},
+    hidden=_ADDED,
     adapted={
         "vm.create": _suspending,
         "vm.delete": _nothing,

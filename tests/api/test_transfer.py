@@ -114,6 +114,7 @@ async def test_a_download_that_nobody_fetches_fails_its_job(tmp_path: Path) -> N
         await host.pass_time(61)
         record = await host.api.job(job)
         assert record["state"] == "FAILED"
+        assert record["error"] == "[EPIPE] filesystem.get was given up: nobody came to fetch it in time"
         assert (await fetch(host, url))[0] == 410
 
 

@@ -1,5 +1,6 @@
 """The versions of the API: which there are, and what each has that others have not."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.harness import Host, server
+from tests.harness import PATIENCE, Host, server
 from vmstead import editions
 from vmstead.adapters.fake_host import FakeHost
 from vmstead.app import NAMESPACES
@@ -120,6 +121,22 @@ async def test_what_vmstead_adds_is_known_to_no_version_of_truenas(tmp_path: Pat
                 for method in editions.EXTENSIONS & host.server.services.methods.keys():
                     failure = await api.failure(method)
                     assert (failure.code, failure.message) == (-32601, "Method does not exist")
+
+
+async def test_figures_of_guests_are_told_to_the_current_version_only(tmp_path: Path) -> None:
+    name = 'reporting.realtime:{"interval": 2}'
+    async with server(tmp_path) as host, host.connect(version="v25.10.5") as api:
+        for each in (host.api, api):
+            await each.call("core.subscribe", name)
+            await each.call("core.subscribe", "vm.stats:{}")
+        async with asyncio.timeout(PATIENCE):
+            while not (host.api.events and api.events):
+                await host.pass_time(1)
+        [mine] = [event for event in host.api.events if event["collection"] == name][:1]
+        assert mine["fields"]["virtual_machines"] == {}
+        assert {event["collection"] for event in api.events} == {name}
+        assert "virtual_machines" not in api.events[0]["fields"]
+        assert api.events[0]["fields"].keys() == mine["fields"].keys() - {"virtual_machines"}
 
 
 def test_every_method_is_one_of_truenas_or_said_to_be_added() -> None:

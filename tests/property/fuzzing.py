@@ -107,7 +107,8 @@ class Target:
         if any(method.startswith(("auth.", "core.s")) for method, _ in calls):
             # It may have changed what the connection is.
             await self.close()
-        assert self.watch.clear() == []
+        unseen = self.watch.clear()
+        assert unseen == [], unseen
 
     def _resolved(self, value: Any, ids: list[int]) -> Any:
         """With ids of objects that there are in the place of those that stand for them."""

@@ -1,6 +1,7 @@
 """One call, from frame to frame."""
 
 import contextlib
+import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, Self
@@ -10,7 +11,7 @@ import structlog
 from vmstead.errors import ApiError, CallError
 from vmstead.kernel.jobs import Job, Jobs, Owner
 from vmstead.kernel.model import masked
-from vmstead.kernel.pipes import Pipe
+from vmstead.kernel.pipes import Pipe, PipeBroken
 from vmstead.query import MatchNotFound, QueryRuntimeError
 from vmstead.rpc import protocol
 from vmstead.rpc.caller import Caller
@@ -137,9 +138,11 @@ def submit(
 
 @contextlib.contextmanager
 def _ending(method: Method, pipe: Pipe | None) -> Iterator[None]:
-    """Tell the other end of a job's pipe how the job has ended."""
+    """Tell the other end of a job's pipe how the job has ended, and whoever called what became of that end."""
     try:
         yield
+    except PipeBroken as error:
+        raise CallError(f"{method.name} was given up: {error}", errno.EPIPE) from error
     except BaseException as error:
         if pipe is not None:
             pipe.fail(str(error).strip() or "the job was aborted")

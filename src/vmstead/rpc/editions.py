@@ -72,10 +72,11 @@ class Edition:
 
     def event(self, event: Event) -> Event | None:
         """An event as clients of this version see it; None where they do not."""
-        # A source's name may be followed by arguments.
-        if event.collection.partition(":")[0] in self.without:
+        # Arguments of an event source are part of the collection's name.
+        name = event.collection.partition(":")[0]
+        if name in self.without:
             return None
-        paths = self.hidden.get(event.collection)
+        paths = self.hidden.get(name)
         if paths is None or event.fields is None:
             return event
 
