@@ -72,16 +72,21 @@ class Api:
         return asyncio.get_running_loop().create_task(self._call(method, list(params)))
 
     async def _call(self, method: str, params: list[Any]) -> Any:
-        number = f"c{next(self._ids)}"
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
-        await self.socket.send_str(
-            json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params})
-        )
-        async with asyncio.timeout(PATIENCE):
-            message = await answer
+        message = await self.frame_of(method, *params)
         if "error" in message:
             raise ApiFailure(message["error"])
         return message["result"]
+
+    async def frame_of(self, method: str, *params: Any) -> dict[str, Any]:
+        """The frame that answers a call, whether with a result or with an error."""
+        number = f"c{next(self._ids)}"
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        await self.socket.send_str(
+            json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": [*params]})
+        )
+        async with asyncio.timeout(PATIENCE):
+            frame: dict[str, Any] = await answer
+        return frame
 
     async def failure(self, method: str, *params: Any) -> ApiFailure:
         """The error that a call is answered with; fails the test when there is none."""
@@ -134,6 +139,14 @@ class Api:
 
         record: dict[str, Any] = (await self.event(ended))["fields"]
         return record
+
+    async def closed(self) -> int | None:
+        """Wait until the server has closed the connection; the code that it gave."""
+        async with asyncio.timeout(PATIENCE):
+            while not self.socket.closed:
+                self._arrived.clear()
+                await self._arrived.wait()
+        return self.socket.close_code
 
     async def read(self) -> None:
         """Sort what arrives, until the connection ends."""
@@ -189,7 +202,7 @@ class Host:
                 yield socket
 
     def _connector(self, over_tcp: bool) -> aiohttp.BaseConnector:
-        return aiohttp.TCPConnector() if over_tcp else aiohttp.UnixConnector(str(self.config.socket))
+        return aiohttp.TCPConnector(ssl=False) if over_tcp else aiohttp.UnixConnector(str(self.config.socket))
 
     @property
     def tcp_url(self) -> str:

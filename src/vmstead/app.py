@@ -16,6 +16,7 @@ import structlog
 
 from vmstead import editions
 from vmstead.adapters import readiness
+from vmstead.adapters.certificate import ServerCertificate
 from vmstead.adapters.console_files import ConsoleFiles
 from vmstead.adapters.dir_pools import DirPools
 from vmstead.adapters.dir_volumes import DirVolumes
@@ -41,32 +42,49 @@ from vmstead.ports.engine import DomainState, Engine
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
 from vmstead.ports.volumes import Volumes
+from vmstead.rpc.caller import Caller
 from vmstead.rpc.dispatch import owner_of
 from vmstead.rpc.registry import Namespace, table
+from vmstead.rpc.sessions import Sessions
 from vmstead.rpc.sources import Source, Sources
+from vmstead.rpc.throttle import Throttle
 from vmstead.rpc.tokens import Tokens
 from vmstead.storage import dataset, filesystem, permissions, pool, snapshot
 from vmstead.storage import events as storage_events
 from vmstead.store.accounts import AccountStore
 from vmstead.store.alerts import AlertStore
+from vmstead.store.audit import AuditStore
 from vmstead.store.db import Database, DatabaseError, open_database
+from vmstead.store.factors import FactorStore
+from vmstead.store.groups import GroupStore
+from vmstead.store.journal import Journal, open_journal
 from vmstead.store.memory import MemoryStore
 from vmstead.store.seal import Seal
 from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
 from vmstead.system import (
+    account_events,
+    accounts,
     alert,
+    api_keys,
+    audit,
     auth,
     bulk,
     catalogue,
     core,
     disk,
+    groups,
     network,
+    privileges,
     product,
     reporting,
     service,
+    sessions,
     settings,
     transfer,
+    twofactor,
+    user_secrets,
+    users,
 )
 from vmstead.system import info as system_info
 from vmstead.system import readiness as host_readiness
@@ -117,6 +135,14 @@ NAMESPACES: list[Namespace] = [
     dataset.pool_dataset,
     snapshot.pool_snapshot,
     auth.auth,
+    sessions.auth,
+    twofactor.twofactor,
+    users.user,
+    user_secrets.user,
+    groups.group,
+    privileges.privilege,
+    api_keys.api_key,
+    audit.audit,
     core.core,
     bulk.core,
     catalogue.core,
@@ -149,6 +175,7 @@ EVENT_ROLES: dict[str, str | None] = {
     **host_power.ROLES,
     **alert.ROLES,
     **storage_events.ROLES,
+    **account_events.ROLES,
     COLLECTION: None,
     **{each.name: each.role for each in SOURCES},
 }
@@ -197,11 +224,12 @@ async def running(
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        database = _open_state(config, stack)
+        database, journal = _open_state(config, stack)
         engine = engine or make_engine(config, clock)
         services = build(
             config,
             database,
+            journal,
             engine,
             volumes or DirVolumes(pools(config), config.roots),
             host or LinuxHost(),
@@ -214,6 +242,7 @@ async def running(
             legacy=editions.LEGACY,
         )
         web = WebServer(application)
+        stack.push_async_callback(services.trail.flush)
         # The engine connects while clients are already being answered; what needs it waits for it.
         stack.push_async_callback(engine.close)
         await engine.open(services.states)
@@ -224,6 +253,7 @@ async def running(
         stack.push_async_callback(web.close)
         if config.stop_guests_on_exit:
             stack.push_async_callback(host_end.stop_guests, services)
+        await services.trail.forget_oldest()
         await clean_up(services)
         due = await host_end.guests_due(services)
         services.tasks.start(host_end.start_guests(services, due), name="starting guests")
@@ -237,6 +267,7 @@ async def running(
 def build(
     config: Config,
     database: Database,
+    journal: Journal,
     engine: Engine,
     volumes: Volumes,
     host: Host,
@@ -249,6 +280,15 @@ def build(
     consoles = Consoles(engine, console_logs)
     all_pools = DirPools(pools(config), DirVolumes(pools(config), config.roots))
     memory = MemoryStore(database)
+    seal = Seal(config.state / "secret.key")
+    account_store = AccountStore(database)
+    trail = AuditStore(journal, clock, config.audit_entries, lambda: audit.kept_for(services))
+
+    def renewed(caller: Caller) -> Caller | None:
+        return accounts.renewed(services, caller)
+
+    tokens = Tokens(clock, renewed)
+    idle = config.session_idle * 60 or None
 
     def on_state(uuid: str, old: DomainState, new: DomainState) -> None:
         if new.active and not old.active:
@@ -280,8 +320,8 @@ def build(
         images=images,
         files=PoolFiles(Places(pools(config), config.roots)),
         pools=all_pools,
-        vms=VmStore(database, Seal(config.state / "secret.key")),
-        accounts=AccountStore(database),
+        vms=VmStore(database, seal),
+        accounts=account_store,
         unfinished=UnfinishedStore(database),
         memory=memory,
         alerts=AlertStore(memory),
@@ -290,7 +330,13 @@ def build(
         console_logs=console_logs,
         viewers=Viewers(),
         examine=partial(readiness.examine, config, host),
-        tokens=Tokens(clock),
+        tokens=tokens,
+        sessions=Sessions(clock, bus, tokens, trail, renewed, lambda: account_store.version, idle),
+        groups=GroupStore(database),
+        factors=FactorStore(database, seal),
+        trail=trail,
+        throttle=Throttle(clock, trail.knows),
+        certificate_digest=ServerCertificate(config.certificate).digest,
         tasks=tasks,
         measuring=measuring,
         sources=Sources(SOURCES, lambda: services),
@@ -305,8 +351,8 @@ def pools(config: Config) -> dict[str, Path]:
     return {"default": config.state / "pools" / "default", **config.pools}
 
 
-def _open_state(config: Config, stack: AsyncExitStack) -> Database:
-    """Make the state folder, claim it for this process, and open the database."""
+def _open_state(config: Config, stack: AsyncExitStack) -> tuple[Database, Journal]:
+    """Make the state folder, claim it for this process, and open what is stored in it."""
     state = config.state
     try:
         state.parent.mkdir(parents=True, exist_ok=True)
@@ -330,10 +376,12 @@ def _open_state(config: Config, stack: AsyncExitStack) -> Database:
         _link_default_pool(state)
     try:
         database = open_database(state / "vmstead.db")
+        stack.callback(database.close)
+        journal = open_journal(state / "audit.db", "audit_migrations")
     except (OSError, DatabaseError) as error:
-        raise StartupError(f"the database {state / 'vmstead.db'} cannot be opened: {error}") from error
-    stack.callback(database.close)
-    return database
+        raise StartupError(f"the database below {state} cannot be opened: {error}") from error
+    stack.callback(journal.close)
+    return database, journal
 
 
 def _make_passable(folder: Path) -> None:

@@ -223,6 +223,13 @@ class Config:
     history: int = _setting(
         lambda: 60, _whole, "Minutes for which statistics of guests are kept; 0 for none.", "MINUTES"
     )
+    session_hours: int = _setting(lambda: 720, _positive, "Hours after which a login must be made anew.", "N")
+    session_idle: int = _setting(
+        lambda: 0, _whole, "Minutes without a call after which a login is over; 0 for no limit.", "N"
+    )
+    audit_entries: int = _setting(
+        lambda: 200_000, _positive, "Entries of the audit trail that are kept at most.", "N"
+    )
     log_format: str = _setting(lambda: "auto", _log_format, "auto, text or json.", "NAME")
     pools: Mapping[str, Path] = field(default_factory=dict, metadata={"table": "pools"})
     roots: Mapping[str, Path] = field(default_factory=dict, metadata={"table": "roots"})

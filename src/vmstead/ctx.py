@@ -1,7 +1,7 @@
 """What a use case gets: the services of the server, and the call that it serves."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from vmstead.config import Config
@@ -28,10 +28,15 @@ from vmstead.ports.volumes import Volumes
 from vmstead.rpc.caller import Caller
 from vmstead.rpc.registry import Method
 from vmstead.rpc.session import Session
+from vmstead.rpc.sessions import Sessions
 from vmstead.rpc.sources import Sources
+from vmstead.rpc.throttle import Throttle
 from vmstead.rpc.tokens import Tokens
 from vmstead.store.accounts import AccountStore
 from vmstead.store.alerts import AlertStore
+from vmstead.store.audit import AuditStore
+from vmstead.store.factors import FactorStore
+from vmstead.store.groups import GroupStore
 from vmstead.store.memory import MemoryStore
 from vmstead.store.unfinished import UnfinishedStore
 from vmstead.store.vms import VmStore
@@ -64,6 +69,13 @@ class Services:
     viewers: Viewers
     examine: Examine
     tokens: Tokens
+    sessions: Sessions
+    groups: GroupStore
+    factors: FactorStore
+    trail: AuditStore
+    throttle: Throttle
+    #: What clients bind their logins to (RFC 5929); None where connections are not encrypted.
+    certificate_digest: Callable[[], Awaitable[bytes | None]]
     tasks: Tasks
     measuring: Measuring
     #: Collections that are told of while somebody has subscribed.

@@ -5,10 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
-from tests.harness import Host, server
+from tests.harness import Api, Host, server
+from tests.unit.client.certificate import self_signed
+from tests.unit.system.test_scram import ScramClient
+from vmstead.ctx import Ctx
 from vmstead.rpc.caller import Origin
+from vmstead.rpc.session import InternalSession
 from vmstead.system.accounts import by_unix_peer
+from vmstead.system.auth import mechanism_choices
 from vmstead.system.secrets import hash_password, new_api_key
 
 
@@ -55,7 +62,12 @@ async def test_other_local_users_need_an_account_of_their_name(tmp_path: Path) -
 async def test_login_with_a_password(tmp_path: Path) -> None:
     async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
         await account(host)
-        assert await api.call("auth.mechanism_choices") == ["API_KEY_PLAIN", "TOKEN_PLAIN", "PASSWORD_PLAIN"]
+        assert await api.call("auth.mechanism_choices") == [
+            "API_KEY_PLAIN",
+            "TOKEN_PLAIN",
+            "PASSWORD_PLAIN",
+            "SCRAM",
+        ]
         wrong = {"mechanism": "PASSWORD_PLAIN", "username": "alice", "password": "wrong"}
         assert await api.call("auth.login_ex", wrong) == {"response_type": "AUTH_ERR"}
         assert await api.call("auth.login_ex", {**wrong, "username": "bob"}) == {"response_type": "AUTH_ERR"}
@@ -130,7 +142,7 @@ async def test_a_token_hands_a_session_on(tmp_path: Path) -> None:
         # From another place it is worth nothing, nor with attributes, nor twice where it is for once.
         async with host.connect() as other:
             assert await other.call("auth.login_with_token", token) is False
-        bound = await api.call("auth.generate_token", 60, {"job": 1}, True, False)
+        bound = await api.call("auth.generate_token", 60, {"for": 1}, True, False)
         once = await api.call("auth.generate_token", 60, {}, False, True)
         async with host.connect(over_tcp=True) as other:
             assert await other.call("auth.login_with_token", bound) is False
@@ -271,3 +283,194 @@ async def test_attributes_of_an_account_are_kept_for_its_clients(tmp_path: Path)
         await api.call("auth.set_attribute", "theme", {"dark": True})
         assert (await api.call("auth.me"))["attributes"] == {"theme": {"dark": True}}
         assert (await host.api.failure("auth.set_attribute", "theme", 1)).attributes == ["key"]
+
+
+# --- proofs instead of keys -------------------------------------------------------------------------
+
+
+SCRAM = {"mechanism": "SCRAM"}
+
+
+async def prove(api: Api, client: ScramClient) -> dict[str, Any]:
+    """Log in by proof; the last answer."""
+    first = {**SCRAM, "scram_type": "CLIENT_FIRST_MESSAGE", "rfc_str": client.first}
+    answer = await api.call("auth.login_ex", first)
+    assert (answer["response_type"], answer["scram_type"]) == ("SCRAM_RESPONSE", "SERVER_FIRST_RESPONSE")
+    assert answer["user_info"] is None
+    final = {**SCRAM, "scram_type": "CLIENT_FINAL_MESSAGE", "rfc_str": client.final(answer["rfc_str"])}
+    result: dict[str, Any] = await api.call("auth.login_ex", final)
+    return result
+
+
+async def test_a_key_can_be_proved_without_being_sent(tmp_path: Path) -> None:
+    async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
+        key = await api_key(host, await account(host))
+        client = ScramClient("alice", key)
+        answer = await prove(api, client)
+        assert (answer["response_type"], answer["scram_type"]) == ("SCRAM_RESPONSE", "SERVER_FINAL_RESPONSE")
+        assert answer["rfc_str"] == client.server_signature
+        assert answer["user_info"]["pw_name"] == "alice"
+        assert "API_KEY" in (await api.call("auth.me"))["account_attributes"]
+
+
+async def test_a_proof_that_is_wrong_says_no_more_than_a_wrong_key(tmp_path: Path) -> None:
+    async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
+        await account(host, "bob")
+        key = await api_key(host, await account(host))
+        number, _, secret = key.partition("-")
+        for wrong in (
+            ScramClient("alice", f"{number}-{secret[::-1]}"),
+            ScramClient("alice", f"99-{secret}"),
+            ScramClient("bob", key),
+            ScramClient("nobody", key),
+            ScramClient("alice", key, "p=tls-server-end-point", b"digest"),
+        ):
+            assert await prove(api, wrong) == {"response_type": "AUTH_ERR"}
+        accounts = host.server.services.accounts
+        await accounts.write(accounts.update(2, {"locked": True}))
+        assert await prove(api, ScramClient("alice", key)) == {"response_type": "AUTH_ERR"}
+
+
+async def test_a_proof_is_bound_to_the_certificate_where_connections_are_encrypted(tmp_path: Path) -> None:
+    file = self_signed(tmp_path / "both.pem")
+    own = x509.load_pem_x509_certificate(file.read_bytes()).fingerprint(hashes.SHA256())
+    async with server(tmp_path, tls_cert=file) as host, host.connect(over_tcp=True) as api:
+        assert host.tcp_url.startswith("wss://")
+        key = await api_key(host, await account(host))
+        flag = "p=tls-server-end-point"
+        answer = await prove(api, ScramClient("alice", key, flag, own))
+        assert answer["response_type"] == "SCRAM_RESPONSE"
+        # Somebody on the way has a certificate of its own.
+        other = ScramClient("alice", key, flag, bytes(32))
+        assert await prove(api, other) == {"response_type": "AUTH_ERR"}
+        assert await prove(api, ScramClient("alice", key, "y")) == {"response_type": "AUTH_ERR"}
+        assert (await prove(api, ScramClient("alice", key)))["response_type"] == "SCRAM_RESPONSE"
+
+
+async def test_an_expired_key_can_be_proved_and_does_not_let_in(tmp_path: Path) -> None:
+    async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
+        key = await api_key(host, await account(host), expires_at=host.clock.now() + 60)
+        host.clock.advance(61)
+        assert await prove(api, ScramClient("alice", key)) == {"response_type": "EXPIRED"}
+        accounts = host.server.services.accounts
+        await accounts.write(accounts.update(1, {"roles": []}))
+        fresh = await api_key(host, 1, "fresh")
+        assert await prove(api, ScramClient("alice", fresh)) == {"response_type": "DENIED"}
+
+
+async def test_a_proof_has_two_steps_in_their_order(tmp_path: Path) -> None:
+    async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
+        key = await api_key(host, await account(host))
+        client = ScramClient("alice", key)
+        final = {**SCRAM, "scram_type": "CLIENT_FINAL_MESSAGE", "rfc_str": "c=biws,r=x,p=x"}
+        failure = await api.failure("auth.login_ex", final)
+        assert "send CLIENT_FIRST_MESSAGE first" in failure.reason
+        await prove(api, client)
+        assert (await api.failure("auth.login_ex", final)).errno == 22
+        for text in ("nonsense", "n,,n=alice:1,r=short"):
+            bad = {**SCRAM, "scram_type": "CLIENT_FIRST_MESSAGE", "rfc_str": text}
+            failure = await api.failure("auth.login_ex", bad)
+            assert failure.attributes == ["login_data.SCRAM.rfc_str"]
+
+
+# --- what is left of logins -------------------------------------------------------------------------
+
+
+async def test_an_account_without_roles_is_let_in_nowhere(tmp_path: Path) -> None:
+    async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
+        owner = await account(host)
+        accounts = host.server.services.accounts
+        await accounts.write(accounts.update(owner, {"roles": []}))
+        data = {"mechanism": "PASSWORD_PLAIN", "username": "alice", "password": "open sesame"}
+        assert await api.call("auth.login_ex", data) == {"response_type": "DENIED"}
+        assert await api.call("auth.login_ex", {**data, "password": "x"}) == {"response_type": "AUTH_ERR"}
+        assert await api.call("auth.login", "alice", "open sesame") is False
+
+
+async def test_where_others_can_read_keys_are_not_to_be_sent(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        session = InternalSession(origin=Origin(address="192.0.2.7"), caller=None)
+        ctx = Ctx(**vars(host.server.services), session=session)
+        assert await mechanism_choices(ctx) == ["TOKEN_PLAIN", "PASSWORD_PLAIN", "SCRAM"]
+
+
+async def test_a_token_for_a_download_names_a_job_of_ones_own(tmp_path: Path) -> None:
+    async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
+        await account(host, "alice", "open sesame", "VM_READ")
+        await api.call("auth.login", "alice", "open sesame")
+        await host.api.call("vm.create", {"name": "a", "memory": 64})
+        foreign, _ = await host.api.call("core.download", "vm.log_file_download", [1], "log")
+        own, _ = await api.call("core.download", "vm.log_file_download", [1], "log")
+        plain = await api.call("core.job_wait", own)
+        for number in (foreign, 999, "1", None):
+            failure = await api.failure("auth.generate_token", 60, {"job": number})
+            assert (failure.errno, str(number) in failure.reason) == (14, True)
+        assert "nothing to download" in (await api.failure("auth.generate_token", 60, {"job": plain})).reason
+        token = await api.call("auth.generate_token", 60, {"job": own})
+        url = f"{host.tcp_url.replace('ws://', 'http://')}/_download/{own}?auth_token={token}"
+        async with host.http.get(url) as answer:
+            assert answer.status == 200
+            assert 'filename="download"' in answer.headers["Content-Disposition"]
+
+
+async def test_too_many_wrong_passwords_from_one_place_must_wait(tmp_path: Path) -> None:
+    async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
+        key = await api_key(host, await account(host))
+        for _ in range(5):
+            assert await api.call("auth.login", "alice", "wrong") is False
+        failure = await api.failure("auth.login", "alice", "open sesame")
+        assert (failure.code, failure.errno) == (-32001, 16)
+        assert "Too many failed logins of alice; try again in 1 seconds" in failure.reason
+        # Users that are not there are treated the same.
+        for _ in range(5):
+            assert await api.call("auth.login", "carl", "wrong") is False
+        assert (await api.failure("auth.login", "carl", "wrong")).errno == 16
+        assert await api.call("auth.login_with_api_key", key) is True
+        host.clock.advance(1)
+        assert await api.call("auth.login", "alice", "open sesame") is True
+        for _ in range(5):
+            assert await api.call("auth.login", "alice", "wrong") is False, "it starts anew"
+
+
+async def test_callers_who_are_not_logged_in_are_slowed_down(tmp_path: Path) -> None:
+    async with server(tmp_path, login_rate=3) as host, host.connect(over_tcp=True) as api:
+        await account(host)
+        for _ in range(3):
+            await api.call("auth.login", "alice", "wrong")
+        failure = await api.failure("auth.login", "alice", "open sesame")
+        assert (failure.errno, failure.reason[:28]) == (16, "[EBUSY] Rate Limit Exceeded;")
+        assert len(await api.call("auth.mechanism_choices")) == 4, "each method by itself"
+        for _ in range(10):
+            await api.call("core.set_options", {})
+        async with host.connect() as local:
+            await local.call("auth.logout")
+            for _ in range(9):
+                await local.call("core.ping")
+        host.clock.advance(60)
+        assert await api.call("auth.login", "alice", "open sesame") is True
+        for _ in range(9):
+            await api.call("core.ping")
+
+
+async def test_roles_are_told_one_by_one_to_who_is_no_administrator(tmp_path: Path) -> None:
+    async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
+        await account(host, "alice", "open sesame", "VM_READ")
+        await api.call("auth.login", "alice", "open sesame")
+        privilege = (await api.call("auth.me"))["privilege"]
+        assert privilege["roles"] == {"$set": ["VM_READ"]}
+        assert {"method": "CALL", "resource": "vm.query"} in privilege["allowlist"]
+        assert {"method": "SUBSCRIBE", "resource": "vm.query"} in privilege["allowlist"]
+        assert {"method": "CALL", "resource": "vm.start"} not in privilege["allowlist"]
+        admin = (await host.api.call("auth.me"))["privilege"]
+        assert admin["allowlist"] == [{"method": "*", "resource": "*"}]
+
+
+async def test_a_web_page_can_ask_whether_there_is_an_administrator(tmp_path: Path) -> None:
+    async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
+        assert await api.call("user.has_local_administrator_set_up") is False
+        await account(host, "alice", "open sesame", "VM_READ")
+        await account(host, "bob", None)
+        assert await api.call("user.has_local_administrator_set_up") is False
+        await account(host, "carol")
+        assert await api.call("user.has_local_administrator_set_up") is True
+        assert (await api.failure("user.has_local_administrator_set_up", 1)).attributes == [""]

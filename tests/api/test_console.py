@@ -123,7 +123,7 @@ async def test_a_wrong_token_can_be_tried_again(tmp_path: Path) -> None:
             await socket.send_json({"options": {"vm_id": 1}})
             refusal = await opened(host, socket, token="nonsense")
             assert refusal == {"msg": "failed", "error": {"error": 207, "reason": "Invalid token"}}
-            bound = await host.api.call("auth.generate_token", 60, {"job": 1})
+            bound = await host.api.call("auth.generate_token", 60, {"for": 1})
             assert (await opened(host, socket, token=bound))["msg"] == "failed"
             assert (await opened(host, socket))["msg"] == "connected"
 

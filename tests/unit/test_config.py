@@ -290,6 +290,11 @@ BAD = [
     ("login_banner", "5", 5, "a text"),
     ("history", "-1", -1, "a whole number"),
     ("history", "true", True, "a whole number"),
+    ("session_hours", "0", 0, "a whole number above 0"),
+    ("session_idle", "-1", -1, "a whole number"),
+    ("session_idle", "1.5", 1.5, "a whole number"),
+    ("session_idle", "true", True, "a whole number"),
+    ("audit_entries", "0", 0, "a whole number above 0"),
     ("state", '""', "", "a path"),
     ("state", "5", 5, "a path"),
     ("state", '"~nobody-of-that-name/x"', "~nobody-of-that-name/x", "a path"),
@@ -321,7 +326,7 @@ def test_a_bad_variable_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_key_that_is_no_setting_is_named_and_so_are_those_that_are(file: Path) -> None:
     message = mistake(file, "[pools]\n[lissten]\na = 1\n")
-    assert message.startswith(f"{file}: lissten is not a setting; known are accel, engine, ")
+    assert message.startswith(f"{file}: lissten is not a setting; known are accel, audit_entries, engine, ")
     assert message.endswith("pools, roots")
 
 

@@ -20,7 +20,7 @@ _SECTIONS = {
         "image": ("vmstead.cli.verbs.image:image", "Disk images and ISO files, to and from the server."),
         "volume": ("vmstead.cli.verbs.volume:volume", "Volumes: the disks of virtual machines."),
         "user": ("vmstead.cli.accounts:user", "Accounts that may log in."),
-        "api-key": ("vmstead.cli.accounts:api_key", "API keys of accounts."),
+        "api-key": ("vmstead.cli.api_keys:api_key", "API keys of accounts."),
         "config": ("vmstead.cli.settings:config", "Show the settings and where they come from."),
         "reference": ("vmstead.cli.reference:reference", "Write the API reference."),
         "demo": ("vmstead.cli.demo:demo", "Make and start a small Linux guest to look at."),

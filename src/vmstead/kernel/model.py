@@ -17,7 +17,12 @@ NonEmpty = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
 
 
 #: Keys whose values are secrets wherever they stand in what clients send or get.
-SECRET_KEYS = frozenset({"api_key", "key", "otp_token", "passphrase", "password", "secret", "token"})
+SECRET_KEYS = frozenset(
+    {
+        *("api_key", "key", "new_password", "old_password", "otp_token", "passphrase", "password", "rfc_str"),
+        *("secret", "token"),
+    }
+)
 
 
 class Model(BaseModel):

@@ -68,6 +68,34 @@ _CALLS: dict[str, list[Any]] = {
     "core.set_options": [{"legacy_jobs": True}],
     "core.resize_shell": ["7b5c2a10-93d1-4c2b-8a57-5d9d3c0c1f42", 132, 43],
     "auth.login_ex": [{"mechanism": "API_KEY_PLAIN", "username": "alice", "api_key": "1-abcdef"}],
+    "auth.login_ex_continue": [{"mechanism": "OTP_TOKEN", "otp_token": "492039"}],
+    "auth.sessions": [[["internal", "=", False]]],
+    "auth.terminate_session": ["7b5c2a10-93d1-4c2b-8a57-5d9d3c0c1f42"],
+    "auth.twofactor.update": [{"window": 1}],
+    "user.query": [[["builtin", "=", False]]],
+    "user.create": [
+        {"username": "alice", "full_name": "Alice", "random_password": True, "granted_roles": ["VM_WRITE"]}
+    ],
+    "user.update": [1, {"locked": True}],
+    "user.get_user_obj": [{"username": "alice"}],
+    "group.create": [{"name": "operators", "users": [1]}],
+    "group.update": [4, {"users": [1, 2]}],
+    "privilege.create": [
+        {"name": "Operators", "local_groups": [3000], "roles": ["VM_WRITE"], "web_shell": False}
+    ],
+    "privilege.update": [3, {"roles": ["VM_DEVICE_WRITE"]}],
+    "privilege.roles": [[["builtin", "=", False]]],
+    "api_key.create": [{"name": "laptop", "username": "alice"}],
+    "api_key.update": [1, {"reset": True}],
+    "audit.query": [
+        {
+            "query-filters": [["event", "=", "AUTHENTICATION"], ["success", "=", False]],
+            "query-options": {"order_by": ["-message_timestamp"], "limit": 50},
+        }
+    ],
+    "audit.update": [{"retention": 90}],
+    "audit.export": [{"export_format": "CSV"}],
+    "audit.download_report": [{"report_name": "7-1760000000.csv"}],
 }
 #: Values by the name of the parameter or field.
 _VALUES: dict[str, Any] = {
@@ -77,6 +105,7 @@ _VALUES: dict[str, Any] = {
     "memory": 2048,
     "username": "alice",
     "password": "correct horse battery staple",
+    "new_password": "correct horse battery staple",
     "api_key": "1-abcdef",
     "token": "abcdef",
     "event": "vm.query",

@@ -1,8 +1,8 @@
 """Who is calling, and from where."""
 
 import ipaddress
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 #: The role that includes every other.
 FULL_ADMIN = "FULL_ADMIN"
@@ -39,6 +39,19 @@ class Origin:
         """On this machine."""
         return self.is_unix or _is_loopback(self.address)
 
+    @property
+    def network(self) -> str:
+        """Where attempts are counted: an IPv4 address, or the /64 that an IPv6 peer can pick addresses from."""
+        try:
+            ip = ipaddress.ip_address(self.address.partition("%")[0])
+        except ValueError:
+            return self.address
+        if isinstance(ip, ipaddress.IPv4Address):
+            return str(ip)
+        if ip.ipv4_mapped is not None:
+            return str(ip.ipv4_mapped)
+        return str(ipaddress.IPv6Network((ip, 64), strict=False))
+
     def same_place(self, other: "Origin") -> bool:
         """Whether a token that was asked for from one may be used from the other."""
         if self.is_unix or other.is_unix:
@@ -61,15 +74,36 @@ def _is_loopback(address: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a login of an account rests on. When it is gone, the login is over.
+
+    Attributes:
+        account: the account's id.
+        stamp: what identifies the password or key it was made with; None where it took neither.
+        key: number of the API key.
+        expires_at: seconds since the epoch; None: never.
+    """
+
+    account: int
+    stamp: object = field(default=None, repr=False)
+    key: int | None = None
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Somebody who is logged in.
 
     Attributes:
         username: the account's name.
         roles: everything it may do, with the roles that its roles include.
-        credential: how it logged in (``UNIX_SOCKET``, ``LOGIN_PASSWORD``, ``API_KEY``, ``TOKEN``).
+        credential: how it logged in (``UNIX_SOCKET``, ``LOGIN_PASSWORD``, ``LOGIN_TWOFACTOR``,
+            ``LOGIN_ONETIME_PASSWORD``, ``API_KEY``, ``TOKEN``).
         details: what job records and session lists show of it: user name, time of login, name of the key.
         is_internal: this is the machine's root on the unix socket, not an account in the database.
+        grounds: what the login rests on; None: on nothing that can go away.
+        logins: ids of this login and of those that it was handed on from, the first one first.
+        tokens: the tokens it was handed on with.
     """
 
     username: str
@@ -77,6 +111,9 @@ class Caller:
     credential: str
     details: Mapping[str, object]
     is_internal: bool = False
+    grounds: Grounds | None = None
+    logins: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
 
     @property
     def is_admin(self) -> bool:
@@ -90,3 +127,7 @@ class Caller:
     def credentials(self) -> dict[str, object]:
         """As job records show it."""
         return {"type": self.credential, "data": dict(self.details)}
+
+    def may_all(self, roles: Iterable[str]) -> bool:
+        """Whether the caller has every one of these roles: only then may it give them, or touch who has them."""
+        return all(self.may(role) for role in roles)

@@ -8,12 +8,11 @@ from typing import Protocol, Self
 
 import structlog
 
-from vmstead.errors import ApiError, CallError
+from vmstead.errors import ApiError, CallError, NotAuthorized
 from vmstead.kernel.jobs import Job, Jobs, Owner
-from vmstead.kernel.model import masked
 from vmstead.kernel.pipes import Pipe, PipeBroken
 from vmstead.query import MatchNotFound, QueryRuntimeError
-from vmstead.rpc import protocol
+from vmstead.rpc.audit import Trail, masked_parameters, recorded, refused
 from vmstead.rpc.caller import Caller
 from vmstead.rpc.codec import Codec, JsonRpc
 from vmstead.rpc.protocol import Call
@@ -33,6 +32,10 @@ class Context(Protocol):
     @property
     def jobs(self) -> Jobs:
         """Where job methods run."""
+
+    @property
+    def trail(self) -> Trail:
+        """Where changing calls are recorded."""
 
     def in_job(self, job: Job) -> Self:
         """The same context for the body of a job."""
@@ -92,12 +95,25 @@ async def perform(
     method = methods.get(call.method)
     if method is None:
         raise UnknownMethod
-    method.authorize(ctx.session.caller)
+    authorize(ctx, method, call.params)
     if method.is_job:
         return submit(ctx, method, call.params, message_id=message_id)
+    if method.audit:
+        async with recorded(ctx, method, call.params):
+            return await method.function(ctx, *method.bind(call.params))
     arguments = method.bind(call.params)
     with _query_errors():
         return await method.function(ctx, *arguments)
+
+
+def authorize(ctx: Context, method: Method, params: Sequence[object]) -> None:
+    """Refuse a caller who may not call this, and record that. Raises NotAuthenticated and NotAuthorized."""
+    try:
+        method.authorize(ctx.session.caller)
+    except NotAuthorized:
+        if method.audit:
+            refused(ctx, method, params)
+        raise
 
 
 def submit(
@@ -118,14 +134,17 @@ def submit(
         raise CallError(f"Pipe {method.pipe!r} is not open: {method.name} is called through {way}", 22)
 
     async def body(job: Job) -> object:
-        with _ending(method, pipe):
-            return await method.function(ctx.in_job(job), *method.bind(params))
+        with _ending(method, pipe), _query_errors():
+            if not method.audit:
+                return await method.function(ctx.in_job(job), *method.bind(params))
+            async with recorded(ctx, method, params):
+                return await method.function(ctx.in_job(job), *method.bind(params))
 
     return ctx.jobs.submit(
         method.name,
         body,
         owner=owner_of(ctx.session.caller),
-        arguments=[masked(protocol.wire(param)) for param in params],
+        arguments=[*masked_parameters(method, params).values()],
         message_id=message_id,
         description=method.description_for(params),
         abortable=method.is_abortable,

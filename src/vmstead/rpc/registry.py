@@ -11,7 +11,8 @@ names, types and defaults of the other parameters are what the wire takes, in th
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+import string
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeVar
@@ -24,6 +25,11 @@ from vmstead.kernel.jobs import QUEUE_SIZE
 from vmstead.kernel.model import Model
 from vmstead.query import Query, QuerySyntaxError, parse
 from vmstead.rpc.caller import Caller
+
+#: Characters of what the audit trail says a call does.
+_DESCRIPTION = 200
+#: Roles that allow no change; calls of methods that take one of these are not recorded.
+_READING = ("_READ", "READONLY_ADMIN")
 
 #: A method's function: context first, then the parameters of the wire.
 Function = Callable[..., Awaitable[object]]
@@ -51,6 +57,8 @@ class Method:
         description: job methods only: what the job does, for people; ``{0}`` as for ``lock``.
         is_abortable: job methods only: pages may offer to abort it. Nothing keeps others from being aborted.
         has_log: job methods only: it writes a log (``ctx.log``).
+        audit: what the audit trail says a call does; ``{id}`` stands for a parameter, ``{vm_create[name]}`` for a
+            member of one. Empty: calls are not recorded.
         is_query: takes filters and options instead of parameters of its own.
         is_rate_limited: counts against the limit for callers who are not logged in.
         returns: the result's type for the reference, where the function's annotation is not exact; of a query,
@@ -72,6 +80,7 @@ class Method:
     description: str | None = None
     is_abortable: bool = False
     has_log: bool = False
+    audit: str = ""
 
     def authorize(self, caller: Caller | None) -> None:
         """Refuse a caller who may not call this.
@@ -129,6 +138,10 @@ class Method:
         except (IndexError, KeyError, TypeError):
             return None
 
+    def described(self, params: Mapping[str, object]) -> str:
+        """What a call with these parameters does, for the audit trail. What they lack is shown as ``?``."""
+        return _Description().vformat(self.audit, (), params)[:_DESCRIPTION]
+
     @cached_property
     def parameters(self) -> list[str]:
         """Names of the parameters, as error paths use them."""
@@ -154,6 +167,20 @@ class Method:
     def doc(self) -> str:
         """What the method is for, as its author wrote it."""
         return inspect.getdoc(self.function) or ""
+
+
+class _Description(string.Formatter):
+    """Fills a text with whatever was sent."""
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, Any]:
+        try:
+            found: tuple[Any, Any] = super().get_field(field_name, args, kwargs)
+        except (KeyError, IndexError, TypeError, AttributeError):
+            return "?", field_name
+        return found
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        return format(str(value), format_spec)
 
 
 def parse_query(filters: object = (), options: object = None) -> Query:
@@ -199,19 +226,23 @@ class Namespace:
         abortable: bool = False,
         logs: bool = False,
         returns: object = None,
+        audit: str | None = None,
     ) -> Callable[[FunctionT], FunctionT]:
         """Make the decorated function a method named ``<namespace>.<function>``.
 
         ``job``: True for a job, or the text of its lock, for which ``queue_size`` calls may wait. With
         ``pipe`` its bytes come or go by HTTP: always, or without ``needs_pipe`` if the client wants.
-        ``description``, ``abortable`` and ``logs`` are about jobs too. The function itself stays an ordinary
-        function.
+        ``description``, ``abortable`` and ``logs`` are about jobs too.
+        ``audit``: what the audit trail says a call does, such as ``Start VM {id}``; without it, the method's
+        name, where the role allows changes. The function itself stays an ordinary function.
         """
 
         def register(function: FunctionT) -> FunctionT:
+            name = f"{self.name}.{function.__name__.rstrip('_')}"
+            is_change = role is not None and not role.endswith(_READING)
             self.methods.append(
                 Method(
-                    name=f"{self.name}.{function.__name__.rstrip('_')}",
+                    name=name,
                     function=function,
                     role=role,
                     is_public=is_public,
@@ -226,6 +257,7 @@ class Namespace:
                     description=description,
                     is_abortable=abortable,
                     has_log=logs,
+                    audit=(name if is_change else "") if audit is None else audit,
                 )
             )
             return function
@@ -233,12 +265,15 @@ class Namespace:
         return register
 
     def query(self, *, role: str | None, returns: object = None) -> Callable[[FunctionT], FunctionT]:
-        """Make the decorated function the namespace's query: ``(ctx, query: Query)``. ``returns``: one row."""
+        """Make the decorated function a query, which takes filters and options: ``(ctx, query: Query)``.
+
+        ``returns``: one row.
+        """
 
         def register(function: FunctionT) -> FunctionT:
             self.methods.append(
                 Method(
-                    name=f"{self.name}.{function.__name__}",
+                    name=f"{self.name}.{function.__name__.rstrip('_')}",
                     function=function,
                     role=role,
                     is_public=False,

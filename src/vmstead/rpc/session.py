@@ -42,11 +42,17 @@ class Session(Protocol):
     def caller(self) -> Caller | None:
         """Who is logged in."""
 
+    #: What a login that takes several calls has come to; None where none is under way.
+    pending_login: object
+
     def login(self, caller: Caller) -> None:
         """From now on calls are made by this caller."""
 
-    def logout(self) -> None:
-        """From now on nobody is logged in."""
+    def logout(self, reason: str = "") -> None:
+        """From now on nobody is logged in. The reason, where nobody has asked for it, is for the audit trail."""
+
+    def end(self, reason: str) -> None:
+        """Close the connection, saying why. Nobody is logged in from now on."""
 
     def subscribe(self, collection: str) -> str:
         """Send a collection's events to the client; returns the subscription's id."""
@@ -66,11 +72,15 @@ class InternalSession:
     origin: Origin = field(default_factory=Origin)
     options: SessionOptions = field(default_factory=SessionOptions)
     caller: Caller | None = _SERVER
+    pending_login: object = None
 
     def login(self, caller: Caller) -> None:
         self.caller = caller
 
-    def logout(self) -> None:
+    def logout(self, reason: str = "") -> None:
+        self.caller = None
+
+    def end(self, reason: str) -> None:
         self.caller = None
 
     def subscribe(self, collection: str) -> str:

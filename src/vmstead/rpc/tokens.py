@@ -1,7 +1,7 @@
 """Tokens: short-lived keys that a session hands to another connection of the same client."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from vmstead.kernel.clock import Clock
@@ -24,6 +24,8 @@ class Token:
         ttl: seconds it lives unused.
         attributes: what it is for; a token with attributes cannot log in.
         single_use: it is gone after the first use.
+        continues: it goes on with the login it was asked for in, on another connection, rather than making one of
+            its own.
     """
 
     caller: Caller
@@ -33,13 +35,19 @@ class Token:
     attributes: Mapping[str, object]
     single_use: bool
     used_at: float
+    continues: bool = False
 
 
 class Tokens:
-    """All tokens that are valid. In memory only: a restart of the server ends them."""
+    """All tokens that are valid. In memory only: a restart of the server ends them.
 
-    def __init__(self, clock: Clock) -> None:
+    ``renewed`` says who a caller is by now, None where its login is over: a token ends with the login that it
+    stands for.
+    """
+
+    def __init__(self, clock: Clock, renewed: Callable[[Caller], Caller | None] | None = None) -> None:
         self._clock = clock
+        self._renewed = renewed or (lambda caller: caller)
         self._tokens: dict[str, Token] = {}
 
     def issue(
@@ -51,12 +59,14 @@ class Tokens:
         attributes: Mapping[str, object] | None = None,
         origin: Origin | None = None,
         single_use: bool = False,
+        continues: bool = False,
     ) -> str:
         """Make a token and return its text."""
         self._forget_expired(session)
         text = secrets.token_urlsafe(48)
         self._tokens[text] = Token(
-            caller, session, origin, ttl, dict(attributes or {}), single_use, self._clock.monotonic()
+            *(caller, session, origin, ttl, dict(attributes or {}), single_use, self._clock.monotonic()),
+            continues,
         )
         return text
 
@@ -65,16 +75,39 @@ class Tokens:
         token = self._tokens.get(text)
         if token is None:
             return None
-        if token.single_use or self._is_expired(token):
+        caller = self._renewed(token.caller)
+        if token.single_use or self._is_expired(token) or caller is None:
             del self._tokens[text]
-        if self._is_expired(token) or (token.origin is not None and not token.origin.same_place(origin)):
+        if self._is_expired(token) or caller is None:
             return None
+        if token.origin is not None and not token.origin.same_place(origin):
+            return None
+        token.caller = caller
         token.used_at = self._clock.monotonic()
         return token
+
+    def is_good(self, text: str) -> bool:
+        """Whether it is there and its time is not up."""
+        token = self._tokens.get(text)
+        return token is not None and not self._is_expired(token)
+
+    def refresh(self, text: str) -> None:
+        """A session that was made with it is in use: it lives on."""
+        if self.is_good(text):
+            self._tokens[text].used_at = self._clock.monotonic()
+
+    def end(self, text: str) -> None:
+        """Forget a token."""
+        self._tokens.pop(text, None)
 
     def end_session(self, session: str) -> None:
         """Forget the tokens that were asked for in a session."""
         for text in [text for text, token in self._tokens.items() if token.session == session]:
+            del self._tokens[text]
+
+    def end_login(self, login: str) -> None:
+        """Forget the tokens that were asked for by a login, or by one that was handed on from it."""
+        for text in [text for text, token in self._tokens.items() if login in token.caller.logins]:
             del self._tokens[text]
 
     def _is_expired(self, token: Token) -> bool:

@@ -98,7 +98,9 @@ class DatasetCreate(Properties):
     inherit_encryption: bool = Field(True, description="Has no effect.")
 
 
-@pool_dataset.method(role="DATASET_WRITE", returns=DatasetShape)
+@pool_dataset.method(
+    role="DATASET_WRITE", returns=DatasetShape, audit="Create dataset {pool_dataset_create[name]}"
+)
 async def create(ctx: Ctx, pool_dataset_create: DatasetCreate) -> object:
     """Make a volume or a file system; answers with what it is.
 
@@ -158,7 +160,7 @@ class DatasetUpdate(Properties):
     user_properties: list[UserProperty] = Field([], description="All properties of the client's own.")
 
 
-@pool_dataset.method(role="DATASET_WRITE", returns=DatasetShape)
+@pool_dataset.method(role="DATASET_WRITE", returns=DatasetShape, audit="Update dataset {id}")
 async def update(ctx: Ctx, id: NonEmpty, pool_dataset_update: DatasetUpdate) -> object:
     """Change a dataset; a volume can grow, also while a virtual machine uses it."""
     found, given = await _find(ctx, id), pool_dataset_update
@@ -181,7 +183,7 @@ class DatasetDeleteOptions(Model):
     force: bool = Field(False, description="Has no effect: what an active virtual machine uses stays.")
 
 
-@pool_dataset.method(role="DATASET_DELETE")
+@pool_dataset.method(role="DATASET_DELETE", audit="Delete dataset {id}")
 async def delete(ctx: Ctx, id: NonEmpty, options: DatasetDeleteOptions = DatasetDeleteOptions()) -> bool:
     """Destroy a volume, or a file system with its files. Not what an active virtual machine uses."""
     await _find(ctx, id)

@@ -183,7 +183,9 @@ class Mkdir(Model):
     options: MkdirOptions = Field(MkdirOptions(), description="How it is to be.")
 
 
-@filesystem.method(role="FILESYSTEM_DATA_WRITE", returns=Stat)
+@filesystem.method(
+    role="FILESYSTEM_DATA_WRITE", returns=Stat, audit="Make the folder {filesystem_mkdir[path]}"
+)
 async def mkdir(ctx: Ctx, filesystem_mkdir: Mkdir) -> dict[str, Any]:
     """Make a folder, which gets the owner of the one above; answers with what it is."""
     with storage_errors("filesystem_mkdir.path"):
@@ -209,7 +211,7 @@ class PutOptions(Model):
     )
 
 
-@filesystem.method(role="FILESYSTEM_DATA_WRITE", job=True, pipe="input")
+@filesystem.method(role="FILESYSTEM_DATA_WRITE", job=True, pipe="input", audit="Write the file {path}")
 async def put(ctx: Ctx, path: NonEmpty, options: PutOptions = PutOptions()) -> bool:
     """Write a file that is uploaded (``POST /_upload``). It is there as a whole or not at all.
 
@@ -229,7 +231,7 @@ class ReceiveOptions(Model):
     gid: int | None = Field(None, description="Has no effect.")
 
 
-@filesystem.method(role="FILESYSTEM_DATA_WRITE")
+@filesystem.method(role="FILESYSTEM_DATA_WRITE", audit="Write the file {path}")
 async def file_receive(
     ctx: Ctx, path: NonEmpty, content: str, options: ReceiveOptions = ReceiveOptions()
 ) -> bool:

@@ -56,7 +56,9 @@ class Setperm(Owners):
     options: SetpermOptions = Field(SetpermOptions(), description="How far to go.")
 
 
-@filesystem.method(role="FILESYSTEM_ATTRS_WRITE", job="perm_change")
+@filesystem.method(
+    role="FILESYSTEM_ATTRS_WRITE", job="perm_change", audit="Change owner of {filesystem_chown[path]}"
+)
 async def chown(ctx: Ctx, filesystem_chown: Chown) -> None:
     """Give a file or folder to somebody else. Not what an active virtual machine uses.
 
@@ -69,7 +71,9 @@ async def chown(ctx: Ctx, filesystem_chown: Chown) -> None:
     await _change(ctx, _CHOWN, given, Permissions(uid=uid, gid=gid))
 
 
-@filesystem.method(role="FILESYSTEM_ATTRS_WRITE", job="perm_change")
+@filesystem.method(
+    role="FILESYSTEM_ATTRS_WRITE", job="perm_change", audit="Set permissions of {filesystem_setperm[path]}"
+)
 async def setperm(ctx: Ctx, filesystem_setperm: Setperm) -> None:
     """Set the permission bits of a file or folder, and its owner if one is given. Not of what an active VM uses.
 

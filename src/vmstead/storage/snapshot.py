@@ -93,7 +93,11 @@ class SnapshotCreate(Model):
     recursive: bool = Field(False, description="Has no effect: nothing is below a volume.")
 
 
-@pool_snapshot.method(role="SNAPSHOT_WRITE", returns=SnapshotShape)
+@pool_snapshot.method(
+    role="SNAPSHOT_WRITE",
+    returns=SnapshotShape,
+    audit="Create snapshot {pool_snapshot_create[dataset]}@{pool_snapshot_create[name]}",
+)
 async def create(ctx: Ctx, pool_snapshot_create: SnapshotCreate) -> object:
     """Keep how a volume is now.
 
@@ -123,7 +127,7 @@ class SnapshotClone(Model):
     dataset_properties: dict[str, object] = Field({}, description="Properties of the new volume.")
 
 
-@pool_snapshot.method(role="SNAPSHOT_WRITE")
+@pool_snapshot.method(role="SNAPSHOT_WRITE", audit="Clone snapshot {pool_snapshot_clone[snapshot]}")
 async def clone(ctx: Ctx, pool_snapshot_clone: SnapshotClone) -> bool:
     """Make a new volume as the snapshot has it."""
     given = pool_snapshot_clone
@@ -150,7 +154,7 @@ class SnapshotDeleteOptions(Model):
     recursive: bool = Field(False, description="Has no effect.")
 
 
-@pool_snapshot.method(role="SNAPSHOT_DELETE")
+@pool_snapshot.method(role="SNAPSHOT_DELETE", audit="Delete snapshot {id}")
 async def delete(ctx: Ctx, id: NonEmpty, options: SnapshotDeleteOptions = SnapshotDeleteOptions()) -> bool:
     """Forget a snapshot. Fails with ENOENT when there is none."""
     found = await _find(ctx, id)

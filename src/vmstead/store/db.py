@@ -24,6 +24,10 @@ DatabaseError = sqlite3.Error
 IntegrityError = sqlite3.IntegrityError
 
 
+class Busy(sqlite3.OperationalError):
+    """Somebody else is writing."""
+
+
 class DatabaseTooNew(DatabaseError):
     """The file was written by a later version of the program."""
 
@@ -40,6 +44,12 @@ class Database:
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Rows as of the last finished write."""
         return self._reader.execute(sql, parameters).fetchall()
+
+    @property
+    def version(self) -> int:
+        """A number that differs from an earlier one when something was written in between, by any process."""
+        number: int = self._reader.execute("PRAGMA data_version").fetchone()[0]
+        return number
 
     async def write(self, change: Callable[[Connection], T]) -> T:
         """Run ``change`` in one transaction: all of it is kept, or, when it raises, nothing.
@@ -59,19 +69,10 @@ class Database:
 
     def _transact(self, change: Callable[[Connection], T]) -> T:
         try:
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                result = change(self._writer)
-                self._writer.execute("COMMIT")
-            except BaseException:
-                # SQLite has rolled back by itself after some errors, such as a full disk.
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                raise
+            return transaction(self._writer, change)
         except sqlite3.OperationalError as error:
             number = errno.ENOSPC if "full" in str(error) else errno.EIO
             raise CallError(f"The database {self.path} could not be written: {error}", number) from error
-        return result
 
     def close(self) -> None:
         """Finish what is being written and close the file."""
@@ -90,14 +91,14 @@ def open_database(path: Path, steps: Mapping[int, str] | None = None) -> Databas
         OSError, sqlite3.Error: it cannot be opened.
     """
     path.touch(mode=0o600)
-    writer = _connect(path)
+    writer = connect(path)
     try:
         # Ten seconds of patience: `vmstead user add` and the server may write at the same time.
         writer.execute("PRAGMA journal_mode=WAL")
         writer.execute("PRAGMA synchronous=FULL")
         writer.execute("PRAGMA foreign_keys=ON")
         migrate(writer, path, migrations() if steps is None else steps)
-        reader = _connect(path)
+        reader = connect(path)
         reader.execute("PRAGMA query_only=ON")
     except BaseException:
         writer.close()
@@ -105,13 +106,38 @@ def open_database(path: Path, steps: Mapping[int, str] | None = None) -> Databas
     return Database(path, reader, writer)
 
 
-def _connect(path: Path) -> Connection:
+def transaction(connection: Connection, change: Callable[[Connection], T]) -> T:
+    """Run ``change`` in one transaction of a connection: all of it is kept, or, when it raises, nothing.
+
+    Raises:
+        Busy: somebody else was writing for longer than the connection waits.
+        DatabaseError: the disk does not take it.
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname == "SQLITE_BUSY":
+            raise Busy(str(error)) from None
+        raise
+    try:
+        result = change(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite has rolled back by itself after some errors, such as a full disk.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return result
+
+
+def connect(path: Path) -> Connection:
+    """A connection that waits ten seconds for others, and begins transactions only when told to."""
     return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
 
 
-def migrations() -> dict[int, str]:
+def migrations(folder_name: str = "migrations") -> dict[int, str]:
     """The steps from an empty file to today's schema, by the version each leads to."""
-    folder = resources.files("vmstead.store") / "migrations"
+    folder = resources.files("vmstead.store") / folder_name
     scripts = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
     return {int(name.partition("_")[0]): (folder / name).read_text() for name in scripts}
 

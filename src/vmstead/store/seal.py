@@ -20,7 +20,7 @@ _WAY_OUT = "put back the key file that belongs to this database"
 
 
 class Seal:
-    """Encrypts and decrypts the secrets among a device's attributes.
+    """Encrypts and decrypts secrets: those among a device's attributes, and single ones.
 
     Args:
         key_file: where the key lies; made, readable by its owner alone, when the first secret is stored.
@@ -59,7 +59,7 @@ class Seal:
     def close(self, attributes: Mapping[str, object]) -> dict[str, object]:
         """A copy with every secret encrypted."""
         return {
-            key: {_MARK: self._cipher(make_key=True).encrypt(value.encode()).decode()}
+            key: {_MARK: self.close_text(value)}
             if key in SECRET_KEYS and isinstance(value, str) and value
             else value
             for key, value in attributes.items()
@@ -76,6 +76,14 @@ class Seal:
             if isinstance(value, dict):
                 attributes[key] = self._opened(str(value[_MARK]))
         return attributes
+
+    def close_text(self, secret: str) -> str:
+        """A single secret, encrypted."""
+        return self._cipher(make_key=True).encrypt(secret.encode()).decode()
+
+    def open_text(self, sealed: str) -> str:
+        """The same in clear. Raises ValueError as ``open`` does."""
+        return self._opened(sealed)
 
     def _open_token(self, token: str) -> str:
         from cryptography.fernet import InvalidToken

@@ -124,13 +124,13 @@ async def list_(ctx: Ctx) -> list[dict[str, Any]]:
     return await refresh(ctx)
 
 
-@alert.method(role="ALERT_LIST_WRITE")
+@alert.method(role="ALERT_LIST_WRITE", audit="Dismiss alert {uuid}")
 async def dismiss(ctx: Ctx, uuid: NonEmpty) -> None:
     """Say that no more telling is needed, until it is over and comes again. Nothing happens when it is over."""
     await _set_dismissed(ctx, uuid, dismissed=True)
 
 
-@alert.method(role="ALERT_LIST_WRITE")
+@alert.method(role="ALERT_LIST_WRITE", audit="Restore alert {uuid}")
 async def restore(ctx: Ctx, uuid: NonEmpty) -> None:
     """Take a dismissal back. Nothing happens when the alert is over."""
     await _set_dismissed(ctx, uuid, dismissed=False)

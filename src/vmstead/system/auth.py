@@ -1,19 +1,26 @@
 """``auth.*``: logging in and out, and tokens."""
 
-import pwd
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator
 
 from vmstead.ctx import Ctx
-from vmstead.errors import Problem, ValidationErrors
+from vmstead.errors import CallError, NotFound, Problem, ValidationErrors
 from vmstead.kernel.model import Field, Model, Text
-from vmstead.rpc.caller import FULL_ADMIN, Caller
+from vmstead.rpc.caller import Caller
+from vmstead.rpc.dispatch import owner_of
 from vmstead.rpc.registry import Namespace
 from vmstead.rpc.tokens import DEFAULT_TTL
-from vmstead.system import accounts
+from vmstead.system import login as logins
+from vmstead.system.login import Answer
+from vmstead.system.rights import require_rank, write
+from vmstead.system.secrets import new_onetime_password
+from vmstead.system.user_info import user_info
 
 auth = Namespace("auth")
+
+#: Seconds that a password for one login is good for.
+_ONETIME_TTL = 24 * 3600
 
 
 class LoginOptions(Model):
@@ -35,6 +42,14 @@ class PasswordPlain(Model):
     login_options: LoginOptions = Field(LoginOptions(), description="What the answer is to contain.")
 
 
+class OtpToken(Model):
+    """The code that was asked for with OTP_REQUIRED."""
+
+    mechanism: Literal["OTP_TOKEN"]
+    otp_token: Text = Field(description="What the app shows now.")
+    login_options: LoginOptions = Field(LoginOptions(), description="What the answer is to contain.")
+
+
 class ApiKeyPlain(Model):
     """A user name and one of the user's API keys."""
 
@@ -52,87 +67,130 @@ class TokenPlain(Model):
     login_options: LoginOptions = Field(LoginOptions(), description="What the answer is to contain.")
 
 
-LoginData = Annotated[PasswordPlain | ApiKeyPlain | TokenPlain, Discriminator("mechanism")]
+class Scram(Model):
+    """A proof of having an API key, without sending it (RFC 5802, SCRAM-SHA-512)."""
+
+    mechanism: Literal["SCRAM"]
+    scram_type: Literal["CLIENT_FIRST_MESSAGE", "CLIENT_FINAL_MESSAGE"] = Field(
+        description="Which of the client's two messages it is."
+    )
+    rfc_str: Text = Field(description="The message. Its user name is <name>:<number of the key>.")
+
+
+LoginData = Annotated[PasswordPlain | ApiKeyPlain | TokenPlain | OtpToken | Scram, Discriminator("mechanism")]
 
 
 @auth.method(is_public=True)
 async def mechanism_choices(ctx: Ctx) -> list[str]:
-    """The ways of logging in that ``auth.login_ex`` accepts."""
-    return ["API_KEY_PLAIN", "TOKEN_PLAIN", "PASSWORD_PLAIN"]
+    """The ways of logging in that ``auth.login_ex`` accepts on this connection.
+
+    Where others can read what is sent, that is without API_KEY_PLAIN.
+    """
+    plain = ["API_KEY_PLAIN"] if ctx.session.origin.is_secure else []
+    return [*plain, "TOKEN_PLAIN", "PASSWORD_PLAIN", "SCRAM"]
 
 
 @auth.method(is_public=True)
 async def login_ex(ctx: Ctx, login_data: LoginData) -> dict[str, object]:
-    """Log in. ``response_type`` of the answer is SUCCESS, AUTH_ERR or EXPIRED."""
-    try:
-        caller = await _authenticate(ctx, login_data)
-    except accounts.Expired:
-        return {"response_type": "EXPIRED"}
-    if caller is None:
-        return {"response_type": "AUTH_ERR"}
-    ctx.session.login(caller)
-    options = login_data.login_options
+    """Log in. ``response_type`` of the answer tells what came of it.
+
+    SUCCESS; AUTH_ERR; EXPIRED, the key's time is over; DENIED, the account has no roles; OTP_REQUIRED, the same
+    connection is to send an OTP_TOKEN next; SCRAM_RESPONSE, with the server's part of that.
+    """
+    if isinstance(login_data, Scram):
+        return await _scram(ctx, login_data)
+    return _answer(ctx, await _authenticate(ctx, login_data), login_data.login_options)
+
+
+@auth.method(is_public=True)
+async def login_ex_continue(ctx: Ctx, login_data: OtpToken) -> dict[str, object]:
+    """Send the code that ``auth.login_ex`` asked for with OTP_REQUIRED. Answers as that does.
+
+    Fails with EINVAL when none was asked for on this connection within the last five minutes.
+    """
+    return _answer(
+        ctx, await logins.with_code(ctx, ctx.session, login_data.otp_token), login_data.login_options
+    )
+
+
+async def _authenticate(
+    ctx: Ctx, data: PasswordPlain | ApiKeyPlain | TokenPlain | OtpToken
+) -> Caller | Answer:
+    match data:
+        case PasswordPlain():
+            return await logins.with_password(ctx, ctx.session, data.username, data.password)
+        case ApiKeyPlain():
+            return await logins.with_api_key(ctx, ctx.session, data.api_key, data.username)
+        case TokenPlain():
+            return logins.with_token(ctx, ctx.session, data.token)
+        case OtpToken():
+            return await logins.with_code(ctx, ctx.session, data.otp_token)
+
+
+def _answer(ctx: Ctx, outcome: Caller | Answer, options: LoginOptions) -> dict[str, object]:
+    if outcome is Answer.OTP_REQUIRED:
+        return {"response_type": "OTP_REQUIRED", "username": logins.waits_for_code(ctx, ctx.session)}
+    if isinstance(outcome, Answer):
+        return {"response_type": str(outcome)}
+    ctx.session.login(outcome)
     return {
         "response_type": "SUCCESS",
-        "user_info": _user_info(ctx, caller) if options.user_info else None,
+        "user_info": user_info(ctx, outcome) if options.user_info else None,
         "authenticator": "LEVEL_1",
-        **({"reconnect_token": _reconnect_token(ctx, caller)} if options.reconnect_token else {}),
+        **({"reconnect_token": _reconnect_token(ctx, outcome)} if options.reconnect_token else {}),
     }
 
 
-def _reconnect_token(ctx: Ctx, caller: Caller) -> str:
-    # It belongs to the login rather than to the connection, whose end is what it is for.
-    return ctx.tokens.issue(caller, f"login {ctx.session.id}", origin=ctx.session.origin, single_use=True)
-
-
-async def _authenticate(ctx: Ctx, data: PasswordPlain | ApiKeyPlain | TokenPlain) -> Caller | None:
-    if isinstance(data, PasswordPlain):
-        return await accounts.by_password(ctx, data.username, data.password)
-    if isinstance(data, ApiKeyPlain):
-        return await accounts.by_api_key(ctx, data.api_key, ctx.session.origin, data.username)
-    return _by_token(ctx, data.token)
-
-
-def _by_token(ctx: Ctx, text: str) -> Caller | None:
-    token = ctx.tokens.use(text, ctx.session.origin)
-    if token is None or token.attributes:
+def _reconnect_token(ctx: Ctx, caller: Caller) -> str | None:
+    if caller.credential == "LOGIN_ONETIME_PASSWORD":
         return None
-    parent = token.caller
-    details = {
-        **parent.details,
-        "parent": {"credentials": parent.credential, "credentials_data": dict(parent.details)},
-    }
-    return Caller(parent.username, parent.roles, "TOKEN", details, parent.is_internal)
+    # It belongs to the login rather than to the connection, whose end is what it is for.
+    return ctx.tokens.issue(
+        caller, f"login {caller.logins[-1]}", origin=ctx.session.origin, single_use=True, continues=True
+    )
+
+
+async def _scram(ctx: Ctx, data: Scram) -> dict[str, object]:
+    kind, info, text = "SERVER_FIRST_RESPONSE", None, ""
+    if data.scram_type == "CLIENT_FIRST_MESSAGE":
+        text = logins.begin_proof(ctx, ctx.session, data.rfc_str)
+    else:
+        outcome = await logins.finish_proof(ctx, ctx.session, data.rfc_str)
+        if isinstance(outcome, Answer):
+            return {"response_type": str(outcome)}
+        text, caller = outcome
+        ctx.session.login(caller)
+        kind, info = "SERVER_FINAL_RESPONSE", user_info(ctx, caller)
+    return {"response_type": "SCRAM_RESPONSE", "scram_type": kind, "rfc_str": text, "user_info": info}
 
 
 @auth.method(is_public=True)
 async def login(ctx: Ctx, username: Text, password: Text, otp_token: Text | None = None) -> bool:
-    """Log in with a user name and password; says whether that went well."""
-    caller = await accounts.by_password(ctx, username, password)
-    if caller is not None:
-        ctx.session.login(caller)
-    return caller is not None
+    """Log in with a user name and password, and a code where one is asked for; says whether that went well."""
+    outcome = await logins.with_password(ctx, ctx.session, username, password)
+    if outcome is Answer.OTP_REQUIRED and otp_token is not None:
+        outcome = await logins.with_code(ctx, ctx.session, otp_token)
+    logins.give_up(ctx, ctx.session)
+    return _logged_in(ctx, outcome)
 
 
 @auth.method(is_public=True)
 async def login_with_api_key(ctx: Ctx, api_key: Text) -> bool:
     """Log in with an API key; says whether that went well."""
-    try:
-        caller = await accounts.by_api_key(ctx, api_key, ctx.session.origin)
-    except accounts.Expired:
-        return False
-    if caller is not None:
-        ctx.session.login(caller)
-    return caller is not None
+    return _logged_in(ctx, await logins.with_api_key(ctx, ctx.session, api_key))
 
 
 @auth.method(is_public=True)
 async def login_with_token(ctx: Ctx, token: Text) -> bool:
     """Log in with a token; says whether that went well."""
-    caller = _by_token(ctx, token)
-    if caller is not None:
-        ctx.session.login(caller)
-    return caller is not None
+    return _logged_in(ctx, logins.with_token(ctx, ctx.session, token))
+
+
+def _logged_in(ctx: Ctx, outcome: Caller | Answer) -> bool:
+    if isinstance(outcome, Answer):
+        return False
+    ctx.session.login(outcome)
+    return True
 
 
 @auth.method()
@@ -145,12 +203,17 @@ async def generate_token(
 ) -> str:
     """A token that logs another connection in as this session's user.
 
+    It is gone with this session, and when a session that was logged in with it ends. Fails with EFAULT when
+    ``attrs`` names a job that is not there, or has nothing to download.
+
     Args:
         ttl: seconds it stays valid unused; null: 600.
         attrs: what it is for. A token with attributes cannot log in.
         match_origin: it can be used only from where it was asked for.
         single_use: it can be used once.
     """
+    if "job" in attrs:
+        _check_job(ctx, attrs["job"])
     return ctx.tokens.issue(
         ctx.caller,
         ctx.session.id,
@@ -161,16 +224,24 @@ async def generate_token(
     )
 
 
+def _check_job(ctx: Ctx, number: object) -> None:
+    job = ctx.jobs.find(number) if type(number) is int else None
+    if job is None or not job.visible_to(owner_of(ctx.caller)):
+        raise CallError(f"{number}: there is no such job of yours")
+    if job.pipe is None:
+        raise CallError(f"{number}: the job has nothing to download")
+
+
 @auth.method()
 async def me(ctx: Ctx) -> dict[str, object]:
     """The user of this session, and what it may do."""
-    return _user_info(ctx, ctx.caller)
+    return user_info(ctx, ctx.caller)
 
 
 @auth.method()
 async def logout(ctx: Ctx) -> bool:
-    """End the login; the connection stays."""
-    ctx.session.logout()
+    """End the login; the connection stays. Tokens, and logins that were made with them, end too."""
+    ctx.sessions.log_out(ctx.session)
     return True
 
 
@@ -185,44 +256,27 @@ async def set_attribute(ctx: Ctx, key: Text, value: object) -> None:
     await ctx.accounts.write(ctx.accounts.set_attributes(account.id, {**account.attributes, key: value}))
 
 
-def _user_info(ctx: Ctx, caller: Caller) -> dict[str, object]:
-    account = ctx.accounts.by_name(caller.username)
-    try:
-        entry = pwd.getpwnam(caller.username)
-    except (KeyError, ValueError):
-        entry = None
-    allowlist = [{"method": "*", "resource": "*"}] if caller.is_admin else []
-    return {
-        "pw_name": caller.username,
-        "pw_gecos": account.full_name if account else (entry.pw_gecos if entry else ""),
-        "pw_dir": entry.pw_dir if entry else "/nonexistent",
-        "pw_shell": entry.pw_shell if entry else "/usr/sbin/nologin",
-        "pw_uid": entry.pw_uid if entry else (100_000 + account.id if account else 65534),
-        "pw_gid": entry.pw_gid if entry else 65534,
-        "grouplist": None,
-        "sid": None,
-        "source": "LOCAL",
-        "local": True,
-        "attributes": account.attributes if account else {},
-        "account_attributes": [
-            "LOCAL",
-            *(["SYS_ADMIN"] if caller.is_internal else []),
-            *_account_kind(caller),
-        ],
-        "two_factor_config": {
-            "provisioning_uri": None,
-            "secret_configured": False,
-            "interval": 30,
-            "otp_digits": 6,
-        },
-        "privilege": {
-            "roles": {"$set": [FULL_ADMIN] if caller.is_internal else sorted(caller.roles)},
-            "allowlist": allowlist,
-            "web_shell": caller.may("VM_WRITE"),
-            "webui_access": True,
-        },
-    }
+_ONETIME = "Generate a one-time password for {generate_single_use_password[username]}"
 
 
-def _account_kind(caller: Caller) -> list[str]:
-    return ["API_KEY"] if caller.credential == "API_KEY" else []
+class OnetimePassword(Model):
+    """Whom a password for one login is for."""
+
+    username: Text = Field(description="Name of the account.")
+
+
+@auth.method(role="ACCOUNT_WRITE", audit=_ONETIME)
+async def generate_onetime_password(ctx: Ctx, generate_single_use_password: OnetimePassword) -> str:
+    """A password that lets a user in once within a day, to set a new one with ``user.set_password``.
+
+    A second factor is asked for all the same. Earlier such passwords of the user are void.
+    """
+    name = generate_single_use_password.username
+    account = ctx.accounts.by_name(name)
+    if account is None:
+        raise NotFound("User", name)
+    require_rank(ctx, account)
+    text = new_onetime_password()
+    add = ctx.factors.add_onetime(account.id, text, ctx.clock.now() + _ONETIME_TTL)
+    number = await write(ctx, add, account)
+    return f"{number}_{text}"

@@ -13,7 +13,7 @@ from vmstead.errors import ENOMETHOD, ApiError, CallError, NotAuthorized
 from vmstead.kernel.jobs import Job
 from vmstead.kernel.model import Field, Model, NonEmpty, Text, masked
 from vmstead.rpc import protocol
-from vmstead.rpc.dispatch import perform, unexpected
+from vmstead.rpc.dispatch import authorize, perform, unexpected
 from vmstead.rpc.protocol import Call
 from vmstead.rpc.registry import Namespace
 
@@ -51,7 +51,7 @@ async def bulk(
     if target.name == "core.bulk":
         raise CallError("core.bulk cannot be called by itself", errno.EINVAL)
     try:
-        target.authorize(ctx.session.caller)
+        authorize(ctx, target, [])
     except NotAuthorized:
         raise CallError("Not authorized", errno.EPERM) from None
     results: list[dict[str, object]] = []

@@ -174,7 +174,7 @@ async def job_wait(ctx: Ctx, id: int) -> object:
         stop()
 
 
-@core.method()
+@core.method(audit="Abort job {id}")
 async def job_abort(ctx: Ctx, id: int) -> None:
     """Abort a job that has not ended."""
     ctx.jobs.abort(ctx.jobs.get(id, owner_of(ctx.caller)))

@@ -12,21 +12,26 @@ import hashlib
 import hmac
 import secrets
 import string
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Self
 
 _ALPHABET = string.ascii_letters + string.digits
 _KEY_LENGTH = 64
 #: SCRAM clients refuse fewer than 50,000. A random key of 64 characters needs no more.
 _ITERATIONS = 50_000
+#: Each check of a password takes 64 MiB for its time: callers who are not logged in must not make it many.
+_THREADS = ThreadPoolExecutor(2, thread_name_prefix="passwords")
 
 
 async def hash_password(password: str) -> str:
     """What is stored of a password."""
-    return await asyncio.to_thread(_hash_password, password)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _hash_password, password)
 
 
 async def check_password(password: str, stored: str | None) -> bool:
     """Whether this is the password. Takes as long when there is none to compare with."""
-    return await asyncio.to_thread(_check_password, password, stored)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _check_password, password, stored)
 
 
 def _hash_password(password: str) -> str:
@@ -63,13 +68,44 @@ def new_api_key() -> tuple[str, str]:
 
 async def check_api_key(key: str, verifier: str) -> bool:
     """Whether this is the key (without its number)."""
-    return await asyncio.to_thread(_check_api_key, key, verifier)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, _check_api_key, key, verifier)
 
 
 def _check_api_key(key: str, verifier: str) -> bool:
-    _, iterations, salt, stored_key, _ = verifier.split("$")
-    found, _ = _scram_keys(key, base64.b64decode(salt), int(iterations))
-    return hmac.compare_digest(found, base64.b64decode(stored_key))
+    stored = Verifier.of(verifier)
+    found, _ = _scram_keys(key, stored.salt, stored.iterations)
+    return hmac.compare_digest(found, stored.stored_key)
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """What is stored of an API key, taken apart (RFC 5802, section 3)."""
+
+    iterations: int
+    salt: bytes
+    stored_key: bytes = field(repr=False)
+    server_key: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """From its stored form."""
+        _, iterations, *parts = text.split("$")
+        return cls(int(iterations), *(base64.b64decode(part) for part in parts))
+
+    @classmethod
+    def decoy(cls, seed: bytes) -> Self:
+        """One that no key belongs to, always the same for a seed: for who asks for a key that is not there."""
+        return cls(_ITERATIONS, hashlib.sha512(seed).digest()[:16], b"", b"")
+
+
+def new_onetime_password() -> str:
+    """The random part of a password for one login."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(6)) for _ in range(4))
+
+
+def new_password() -> str:
+    """A random password of 20 characters."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(20))
 
 
 def _scram_keys(key: str, salt: bytes, iterations: int) -> tuple[bytes, bytes]:

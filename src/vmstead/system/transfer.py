@@ -8,7 +8,7 @@ from vmstead.ctx import Ctx
 from vmstead.errors import CallError
 from vmstead.kernel.model import NonEmpty, Text
 from vmstead.kernel.pipes import Pipe, SpooledPipe, send_file
-from vmstead.rpc.dispatch import owner_of, submit
+from vmstead.rpc.dispatch import authorize, owner_of, submit
 from vmstead.rpc.registry import Method, Namespace
 
 core = Namespace("core")
@@ -37,7 +37,7 @@ async def download(
     target = ctx.methods.get(method)
     if target is None or target.pipe != "output":
         raise CallError(f"{method} has nothing to download", 22)
-    target.authorize(ctx.caller)
+    authorize(ctx, target, args)
     return _offer(ctx, target, args, filename, buffered=buffered)
 
 

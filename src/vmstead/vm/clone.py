@@ -30,7 +30,7 @@ from vmstead.vm.rules import LONGEST_NAME
 vm = Namespace("vm")
 
 
-@vm.method(role="VM_WRITE")
+@vm.method(role="VM_WRITE", audit="Clone VM {id}")
 async def clone(ctx: Ctx, id: int, name: NonEmpty | None = None) -> bool:
     """Copy a virtual machine with its disks, UEFI variables and TPM state; returns when it is all there.
 

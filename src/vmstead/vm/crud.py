@@ -48,7 +48,7 @@ async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> Entry: 
     return entry
 
 
-@vm.method(role="VM_WRITE", returns=VmShape)
+@vm.method(role="VM_WRITE", returns=VmShape, audit="Create VM {vm_create[name]}")
 async def create(ctx: Ctx, vm_create: VmCreate) -> Entry:
     """Make a virtual machine, without devices and stopped.
 
@@ -79,7 +79,7 @@ class VmUpdate(VmFields):  # type: ignore[valid-type, misc]
     devices: list[InlineDevice] | None = Field(None, description="All its devices; left out, they stay.")
 
 
-@vm.method(role="VM_WRITE", returns=VmShape)
+@vm.method(role="VM_WRITE", returns=VmShape, audit="Update VM {id}")
 async def update(ctx: Ctx, id: int, vm_update: VmUpdate) -> Entry:
     """Change a virtual machine; what is left out stays. A running one follows at its next start.
 
@@ -181,7 +181,7 @@ class DeleteOptions(Model):
     force: bool = Field(False, description="Power it off first if it is active, and go on past failures.")
 
 
-@vm.method(role="VM_WRITE")
+@vm.method(role="VM_WRITE", audit="Delete VM {id}")
 async def delete(ctx: Ctx, id: int, options: DeleteOptions = DeleteOptions()) -> bool:
     """Remove a virtual machine with its devices, UEFI variables, TPM state and log. Files of RAW disks stay.
 

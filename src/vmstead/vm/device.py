@@ -55,7 +55,11 @@ class DeviceCreate(Model):
     )
 
 
-@vm_device.method(role="VM_DEVICE_WRITE", returns=DeviceShape)
+@vm_device.method(
+    role="VM_DEVICE_WRITE",
+    returns=DeviceShape,
+    audit="Add a {vm_device_create[attributes][dtype]} device to VM {vm_device_create[vm]}",
+)
 async def create(ctx: Ctx, vm_device_create: DeviceCreate) -> Entry:
     """Give a virtual machine a device; a running one gets it at its next start.
 
@@ -116,7 +120,7 @@ class DeviceUpdate(Model):
     )
 
 
-@vm_device.method(role="VM_DEVICE_WRITE", returns=DeviceShape)
+@vm_device.method(role="VM_DEVICE_WRITE", returns=DeviceShape, audit="Update VM device {id}")
 async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
     """Change a device; what is left out stays. A running virtual machine follows at its next start."""
     given = vm_device_update.model_fields_set
@@ -171,7 +175,7 @@ class DeviceDeleteOptions(Model):
     force: bool = Field(False, description="Go on when the storage cannot be removed.")
 
 
-@vm_device.method(role="VM_DEVICE_WRITE")
+@vm_device.method(role="VM_DEVICE_WRITE", audit="Delete VM device {id}")
 async def delete(ctx: Ctx, id: int, options: DeviceDeleteOptions = DeviceDeleteOptions()) -> bool:
     """Take a device from a virtual machine, which must not be active.
 

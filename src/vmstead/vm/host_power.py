@@ -30,7 +30,7 @@ class PowerOptions(Model):
     delay: int | None = Field(None, ge=0, description="Seconds to wait before; the job can be aborted then.")
 
 
-@system.method(role="HOST_POWER", job="host_power")
+@system.method(role="HOST_POWER", job="host_power", audit="Restart the host: {reason}")
 async def reboot(ctx: Ctx, reason: NonEmpty, options: PowerOptions = PowerOptions()) -> None:
     """Shut all guests down and start the host anew. Needs the setting ``host_power``.
 
@@ -39,7 +39,7 @@ async def reboot(ctx: Ctx, reason: NonEmpty, options: PowerOptions = PowerOption
     await _go_down(ctx, REBOOT, reason, options.delay)
 
 
-@system.method(role="HOST_POWER", job="host_power")
+@system.method(role="HOST_POWER", job="host_power", audit="Shut the host down: {reason}")
 async def shutdown(ctx: Ctx, reason: NonEmpty, options: PowerOptions = PowerOptions()) -> None:
     """Shut all guests down and switch the host off. Needs the setting ``host_power``.
 

@@ -81,7 +81,7 @@ class StartOptions(Model):
     overcommit: bool = Field(False, description="Start even if memory for all running VMs would not suffice.")
 
 
-@vm.method(role="VM_WRITE")
+@vm.method(role="VM_WRITE", audit="Start VM {id}")
 async def start(ctx: Ctx, id: int, options: StartOptions = StartOptions()) -> None:
     """Start a virtual machine; returns when its guest runs.
 
@@ -162,7 +162,7 @@ class StopOptions(Model):
     )
 
 
-@vm.method(role="VM_WRITE", job="stop_vm_{0}", abortable=True)
+@vm.method(role="VM_WRITE", job="stop_vm_{0}", abortable=True, audit="Stop VM {id}")
 async def stop(ctx: Ctx, id: int, options: StopOptions = StopOptions()) -> None:
     """Shut a guest down, as its power button would; the job ends when it is off.
 
@@ -205,7 +205,7 @@ async def shut_down(ctx: Ctx, target: Vm) -> bool:
     return False
 
 
-@vm.method(role="VM_WRITE")
+@vm.method(role="VM_WRITE", audit="Power off VM {id}")
 async def poweroff(ctx: Ctx, id: int) -> None:
     """Power a guest off at once, without asking it. What it had not written to its disks is lost."""
     target = await settled(ctx, id)
@@ -225,7 +225,7 @@ async def power_off(ctx: Ctx, target: Vm) -> None:
     await _confirmed(ctx, target, _inactive, "was told to power off, but still runs")
 
 
-@vm.method(role="VM_WRITE", job="restart_vm_{0}", abortable=True)
+@vm.method(role="VM_WRITE", job="restart_vm_{0}", abortable=True, audit="Restart VM {id}")
 async def restart(ctx: Ctx, id: int) -> None:
     """Stop a guest, by force if it takes longer than its shutdown_timeout, and start it anew.
 
@@ -237,7 +237,7 @@ async def restart(ctx: Ctx, id: int) -> None:
     await start(ctx, id, StartOptions(overcommit=True))
 
 
-@vm.method(role="VM_WRITE")
+@vm.method(role="VM_WRITE", audit="Reset VM {id}")
 async def reset(ctx: Ctx, id: int) -> None:
     """Press a guest's reset button: it starts anew at once, without being asked, and in the same process.
 
@@ -249,7 +249,7 @@ async def reset(ctx: Ctx, id: int) -> None:
         await ctx.engine.reset(target.uuid)
 
 
-@vm.method(role="VM_WRITE")
+@vm.method(role="VM_WRITE", audit="Suspend VM {id}")
 async def suspend(ctx: Ctx, id: int) -> None:
     """Halt a guest where it is. Its memory stays in the host's memory."""
     target = await settled(ctx, id)
@@ -259,7 +259,7 @@ async def suspend(ctx: Ctx, id: int) -> None:
     await _confirmed(ctx, target, lambda state: state.power is not PowerState.RUNNING, "was not suspended")
 
 
-@vm.method(role="VM_WRITE")
+@vm.method(role="VM_WRITE", audit="Resume VM {id}")
 async def resume(ctx: Ctx, id: int) -> None:
     """Let a suspended guest go on."""
     target = await settled(ctx, id)

@@ -18,6 +18,7 @@ from vmstead.kernel.clock import within
 from vmstead.kernel.console_viewer import Viewer
 from vmstead.kernel.consoles import MOST_VIEWERS, TooManyViewers
 from vmstead.ports.engine import EngineError
+from vmstead.rpc.audit import note_opened
 from vmstead.rpc.caller import Caller, Origin
 from vmstead.vm.entries import settled
 from vmstead.web.application import Application
@@ -57,13 +58,16 @@ async def serve_console(
             await _fail(socket, ENOTAUTHENTICATED, "Invalid token")
             continue
         try:
-            viewer = await _viewer(application, request.get("options"), caller)
+            viewer = await _viewer(application, request.get("options"), caller, origin)
         except _Refused as refused:
             await _fail(socket, refused.number, str(refused))
             return
+        session = _Session(application, socket, viewer, abort)
+        forget = application.services.sessions.attach(caller, session.leave)
         try:
-            await _Session(application, socket, viewer, abort).run()
+            await session.run()
         finally:
+            forget()
             viewer.close()
         return
 
@@ -83,7 +87,7 @@ def _authenticate(application: Application, request: dict[str, Any], origin: Ori
     return token.caller
 
 
-async def _viewer(application: Application, options: object, caller: Caller) -> Viewer:
+async def _viewer(application: Application, options: object, caller: Caller, origin: Origin) -> Viewer:
     vm_id = options.get("vm_id") if isinstance(options, dict) else None
     if not caller.may(_ROLE):
         raise _Refused(errno.EACCES, f"the role {_ROLE} is required for a console")
@@ -100,6 +104,10 @@ async def _viewer(application: Application, options: object, caller: Caller) -> 
         text = f"the console of {target} has {MOST_VIEWERS} viewers, which is all it can have"
         raise _Refused(errno.EBUSY, text) from None
     log.info("console opened", vm=vm_id, user=caller.username)
+    # Who sits there can change anything in the guest.
+    note_opened(
+        application.services.trail, origin, caller, "/websocket/shell", f"Open the console of {target}"
+    )
     return viewer
 
 
@@ -114,6 +122,7 @@ class _Session:
         abort: Callable[[], None],
     ) -> None:
         self._clock = application.services.clock
+        self._tasks = application.services.tasks
         self._socket = socket
         self._viewer = viewer
         self._abort = abort
@@ -132,6 +141,10 @@ class _Session:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+
+    def leave(self, reason: str) -> None:
+        """The login that the console was opened by has ended."""
+        self._tasks.start(self._close(WSCloseCode.POLICY_VIOLATION, reason), name="ending a console")
 
     async def _take_input(self) -> None:
         """Take what is typed, until the viewer leaves."""

@@ -12,6 +12,8 @@ import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from vmstead.ports.engine import DisplayProtocol, EngineError
+from vmstead.rpc.audit import note_opened
+from vmstead.rpc.caller import Origin
 from vmstead.rpc.tokens import Token
 from vmstead.web import spice
 from vmstead.web.application import Application
@@ -45,7 +47,12 @@ async def serve_display(application: Application, request: web.Request) -> web.S
     try:
         text = request.query.get("ticket", "")
         token = _ticket(application, request, text)
-        await _Bridge(application, ws, token, text, int(request.match_info["device"])).run()
+        bridge = _Bridge(application, ws, token, text, int(request.match_info["device"]))
+        forget = application.services.sessions.attach(token.caller, bridge.leave)
+        try:
+            await bridge.run(origin_of(request))
+        finally:
+            forget()
     except (_Refused, spice.SpiceError, RfbError, EngineError) as error:
         log.info("display closed", device=request.match_info["device"], reason=str(error))
         await ws.close(code=WSCloseCode.POLICY_VIOLATION, message=str(error).encode()[:120])
@@ -79,10 +86,14 @@ class _Bridge:
     def _view_only(self) -> bool:
         return bool(self._token.attributes["view_only"])
 
-    async def run(self) -> None:
+    async def run(self, origin: Origin) -> None:
         """Serve until somebody goes. Raises what the viewer is told."""
         if self._services.viewers.is_full(self._device):
             raise _Refused("this display has as many viewers as are served")
+        if all(each.ticket != self._ticket for each in self._services.viewers.of(self._device)):
+            # The channels of SPICE are connections of their own, and opened once.
+            what = f"Open the display {self._device}" + (" to look" if self._view_only else "")
+            note_opened(self._services.trail, origin, self._token.caller, "/vm/display", what)
         protocol = self._token.attributes["protocol"]
         if protocol == "spice":
             await self._serve_spice()
@@ -149,7 +160,7 @@ class _Bridge:
         """Copy in both directions."""
         username = self._token.caller.username
         forget = self._services.viewers.join(
-            self._device, self._ticket, username, self._leave, view_only=self._view_only
+            self._device, self._ticket, username, self.leave, view_only=self._view_only
         )
         log.info("display opened", device=self._device, user=username, view_only=self._view_only)
         loop = asyncio.get_running_loop()
@@ -174,7 +185,8 @@ class _Bridge:
         if not self._ws.closed:
             await self._ws.close(message=b"the guest has closed the display")
 
-    def _leave(self, reason: str) -> None:
+    def leave(self, reason: str) -> None:
+        """Send the viewer away."""
         if not self._leaving.done():
             self._leaving.set_result(reason)
 

@@ -53,7 +53,7 @@ class WebSession:
         self._api = api
         self._id = str(uuid.uuid4())
         self._codec = speaks(self._id)
-        self._caller: Caller | None = None
+        self.pending_login: object = None
         self._options = SessionOptions()
         self._turns = Turns()
         services = application.services
@@ -79,17 +79,22 @@ class WebSession:
 
     @property
     def caller(self) -> Caller | None:
-        return self._caller
+        return self._application.services.sessions.caller_of(self)
 
     def login(self, caller: Caller) -> None:
-        self._caller = caller
+        self._application.services.sessions.login(self, caller)
         # On the unix socket every command logs in by itself; that is nothing to tell of.
         tell = log.debug if caller.credential == "UNIX_SOCKET" else log.info
         tell("login", user=caller.username, credential=caller.credential, origin=str(self._origin))
 
-    def logout(self) -> None:
-        self._caller = None
+    def logout(self, reason: str = "") -> None:
+        self._application.services.sessions.logout(self, reason)
         self._subscriptions.leave_sources()
+
+    def end(self, reason: str) -> None:
+        self.logout(reason)
+        closing = self.close(WSCloseCode.POLICY_VIOLATION, reason)
+        self._application.services.tasks.start(closing, name="ending a session")
 
     def subscribe(self, collection: str) -> str:
         return self._subscriptions.add(collection)
@@ -107,7 +112,7 @@ class WebSession:
             await self._read()
         finally:
             self._subscriptions.close()
-            self._application.services.tokens.end_session(self._id)
+            self._application.services.sessions.logout(self, "the connection was closed")
             writer.cancel()
 
     async def close(self, code: int, reason: str) -> None:
@@ -129,7 +134,8 @@ class WebSession:
 
     async def _receive(self, text: str) -> None:
         """Begin to carry out a frame. Calls run side by side and may be answered in any order."""
-        if self._caller is None and len(text) > ANONYMOUS_LIMIT:
+        self._application.services.sessions.attend(self)
+        if self.caller is None and len(text) > ANONYMOUS_LIMIT:
             raise Broken(WSCloseCode.INVALID_TEXT, "Anonymous connection max message length is 8 kB")
         if len(text) > FILE_LIMIT:
             raise _too_long()
@@ -171,19 +177,20 @@ class WebSession:
     def _limited(self, call: Call) -> CallError | None:
         """The answer to somebody who calls too often without logging in; None for everybody else."""
         method = self._api.methods.get(call.method)
-        if self._caller is not None or self._origin.is_unix or method is None:
+        if self.caller is not None or self._origin.is_unix or method is None:
             return None
         if not (method.is_public and method.is_rate_limited):
             return None
         try:
-            self._application.rate_limit.check(call.method, self._origin.address)
+            self._application.rate_limit.check(call.method, self._origin.network)
         except CallError as error:
             return error
         return None
 
     def _on_event(self, event: Event) -> None:
-        # Whoever has logged in since may be allowed less.
-        if self._caller is None or not self._may_see(self._caller, event):
+        # Whoever has logged in since may be allowed less, and so may whoever was.
+        caller = self.caller if self._application.services.sessions.is_good(self) else None
+        if caller is None or not self._may_see(caller, event):
             return
         seen = self._api.edition.event(event)
         if seen is not None:

@@ -12,9 +12,9 @@ from aiohttp import BodyPartReader, web
 from vmstead.errors import ApiError, CallError, NotAuthenticated, NotAuthorized
 from vmstead.kernel.pipes import Pipe, PipeBroken
 from vmstead.rpc.caller import Caller, Origin
-from vmstead.rpc.dispatch import submit
+from vmstead.rpc.dispatch import authorize, submit
 from vmstead.rpc.session import InternalSession
-from vmstead.system import accounts
+from vmstead.system import accounts, login
 from vmstead.web.application import Application
 from vmstead.web.peer import origin_of
 
@@ -45,7 +45,7 @@ async def serve_download(application: Application, request: web.Request) -> web.
     pipe = job.pipe
     if not pipe.take():
         return web.Response(status=410, text="It was downloaded before, or the time for that is over.\n")
-    name = quote(str(token.attributes["filename"]).rpartition("/")[2], safe="")
+    name = quote(str(token.attributes.get("filename", "download")).rpartition("/")[2], safe="")
     headers = {
         "Content-Type": "application/octet-stream",
         "Content-Disposition": f"attachment; filename=\"{name}\"; filename*=UTF-8''{name}",
@@ -101,9 +101,9 @@ async def _pass_on(
         raise web.HTTPUnprocessableEntity(text="Method does not exist.\n")
     if method.pipe != "input":
         raise CallError(f"{method.name} takes no file", errno.EINVAL)
-    method.authorize(caller)
-    pipe = Pipe()
     ctx = application.context(InternalSession(origin=origin, caller=caller))
+    authorize(ctx, method, call.params)
+    pipe = Pipe()
     job = submit(ctx, method, call.params, pipe=pipe)
     try:
         while piece := await file.read_chunk(_PIECE):
@@ -141,18 +141,16 @@ async def _caller(application: Application, request: web.Request) -> Caller:
     query = request.query.get("auth_token")
     found: Caller | None = None
     if scheme and not origin.is_unix:
-        application.rate_limit.check("POST /_upload", origin.address)
-    if scheme == "basic":
-        try:
-            name, _, password = b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            raise ValueError("the Authorization header is not Base64") from None
-        found = await accounts.by_password(services, name, password)
-    elif scheme == "bearer":
-        try:
-            found = await accounts.by_api_key(services, value.strip(), origin)
-        except accounts.Expired:
-            found = None
+        application.rate_limit.check("POST /_upload", origin.network)
+    if scheme in ("basic", "bearer"):
+        if scheme == "basic":
+            try:
+                value = b64decode(value, validate=True).decode()
+            except (binascii.Error, UnicodeDecodeError):
+                raise ValueError("the Authorization header is not Base64") from None
+        # A password alone does not do where the account has a second factor: there is nowhere to ask for it.
+        session = InternalSession(origin=origin, caller=None)
+        found = await login.for_request(services, session, scheme, value.strip())
     elif scheme == "token" or query is not None:
         token = services.tokens.use(value.strip() if scheme else query or "", origin)
         # A token with attributes is for something else.

@@ -1,7 +1,7 @@
 """Devices, and what they need around them: a host and an engine that are what they are told to be."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from vmstead.kernel.model import Model
 from vmstead.ports.engine import EngineInfo
 from vmstead.rpc.session import InternalSession
 from vmstead.store.db import open_database
+from vmstead.store.journal import open_journal
 
 #: Where the server itself listens.
 OWN_PORT = 6080
@@ -72,12 +73,12 @@ def workbench(tmp_path: Path) -> Iterator[Bench]:
     engine, machine, volumes = Engine(clock), FakeHost(), DirVolumes({"tank": pool})
     listen = Address("127.0.0.1", OWN_PORT)
     config = Config(state=tmp_path, socket=tmp_path / "socket", listen=listen, pools={"tank": pool})
-    database = open_database(tmp_path / "vmstead.db")
-    try:
-        services = build(config, database, engine, volumes, machine, clock, QemuImg())
+    with (
+        closing(open_database(tmp_path / "vmstead.db")) as database,
+        closing(open_journal(tmp_path / "audit.db", "audit_migrations")) as journal,
+    ):
+        services = build(config, database, journal, engine, volumes, machine, clock, QemuImg())
         yield Bench(Ctx(**vars(services), session=InternalSession()), engine, machine, volumes, pool)
-    finally:
-        database.close()
 
 
 def placed(*devices: Device, vm: int = 1) -> list[Placed]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vmstead.rpc.caller import FULL_ADMIN, Caller, Origin
+from vmstead.rpc.caller import FULL_ADMIN, Caller, Grounds, Origin
 
 ROOT = Origin(pid=10, uid=0, gid=0)
 USER = Origin(pid=11, uid=1000, gid=100)
@@ -64,6 +64,21 @@ def test_a_place_is_a_user_or_an_address_whatever_the_process_or_port(
 
 
 @pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("somewhere", "somewhere"),
+    ],
+)
+def test_attempts_are_counted_by_network(address: str, network: str) -> None:
+    assert Origin(address=address).network == network
+
+
+@pytest.mark.parametrize(
     ("origin", "text"),
     [
         (ROOT, "UNIX socket (pid=10 uid=0 gid=0)"),
@@ -95,6 +110,18 @@ def test_a_caller_may_what_its_roles_say_and_an_administrator_everything(
 ) -> None:
     assert caller(*roles).may(asked) is may
     assert caller(*roles).is_admin is (FULL_ADMIN in roles)
+
+
+def test_only_who_has_all_roles_may_all() -> None:
+    assert caller("VM_READ", "POOL_READ").may_all(["VM_READ"])
+    assert not caller("VM_READ").may_all(["VM_READ", "POOL_READ"])
+    assert caller().may_all([])
+    assert caller(FULL_ADMIN).may_all(["VM_READ", FULL_ADMIN])
+    assert not caller("VM_READ").may_all([FULL_ADMIN])
+
+
+def test_what_a_login_rests_on_is_not_printed() -> None:
+    assert "hash" not in repr(Grounds(1, "hash"))
 
 
 def test_credentials_are_a_copy_in_the_shape_of_job_records() -> None:

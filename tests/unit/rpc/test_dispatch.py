@@ -18,6 +18,7 @@ from vmstead.kernel.clock import ManualClock
 from vmstead.kernel.jobs import COLLECTION, Job, Jobs, Owner
 from vmstead.kernel.model import PLACEHOLDER, Field, Model
 from vmstead.query import Query
+from vmstead.rpc.audit import Entry
 from vmstead.rpc.caller import FULL_ADMIN, Caller, Origin
 from vmstead.rpc.dispatch import Busy, answer, owner_of
 from vmstead.rpc.protocol import decode
@@ -39,17 +40,40 @@ class Connection:
     id: str = "s1"
     origin: Origin = field(default_factory=Origin)
     options: SessionOptions = field(default_factory=SessionOptions)
+    pending_login: object = None
 
     def login(self, caller: Caller) -> None:
         self.caller = caller
 
-    def logout(self) -> None:
+    def logout(self, reason: str = "") -> None:
+        self.caller = None
+
+    def end(self, reason: str) -> None:
         self.caller = None
 
     def subscribe(self, collection: str) -> str:
         return collection
 
     def unsubscribe(self, subscription: str) -> None: ...
+
+
+@dataclass
+class Notes:
+    """A trail: what was recorded, and with which result."""
+
+    kept: list[tuple[str, str | None]] = field(default_factory=list)
+    open: dict[int, str] = field(default_factory=dict)
+
+    async def begin(self, entry: Entry) -> int:
+        number = len(self.open) + 1
+        self.open[number] = str(entry.event_data["description"])
+        return number
+
+    def end(self, number: int, error: str | None) -> None:
+        self.kept.append((self.open[number], error))
+
+    def note(self, entry: Entry, error: str | None, *, counted_as: str | None = None) -> None:
+        self.kept.append((str(entry.event_data["description"]), error))
 
 
 @dataclass(frozen=True)
@@ -60,6 +84,7 @@ class Context:
     jobs: Jobs
     turns: list[str]
     may_end: asyncio.Event
+    trail: Notes = field(default_factory=Notes)
     job: Job | None = None
 
     def in_job(self, job: Job) -> "Context":
@@ -80,12 +105,12 @@ async def echo(ctx: Context, value: object = None) -> object:
     return value
 
 
-@ns.method(role="VM_WRITE")
+@ns.method(role="VM_WRITE", audit="Fail with {number}")
 async def fail(ctx: Context, number: int) -> None:
     raise CallError("not now", number)
 
 
-@ns.method()
+@ns.method(audit="Crash")
 async def crash(ctx: Context) -> None:
     raise LookupError("the password is hunter2")
 
@@ -100,7 +125,7 @@ async def query(ctx: Context, query: Query) -> object:
     return query.apply(ROWS)
 
 
-@ns.method(job="work_{0}")
+@ns.method(job="work_{0}", audit="Work on {id}")
 async def work(ctx: Context, id: int, options: Options = Options()) -> int:
     """Ends when it may."""
     assert ctx.job is not None

@@ -299,3 +299,62 @@ def test_without_what_the_lock_is_made_of_there_is_no_job() -> None:
     with pytest.raises(CallError) as raised:
         method("stop").lock_for([])
     assert str(raised.value) == "[EINVAL] Error handling job lock. 'id' is required"
+
+
+# --- what the audit trail says ----------------------------------------------------------------------
+
+
+audited = Namespace("a")
+
+
+@audited.method(role="VM_WRITE", audit="Start VM {id} as {options[name]}")
+async def start(ctx: object, id: int, options: dict[str, object] = {}) -> None:  # noqa: B006
+    ...
+
+
+@audited.method(role="VM_WRITE")
+async def change(ctx: object) -> None: ...
+
+
+@audited.method(role="VM_READ")
+async def look(ctx: object) -> None: ...
+
+
+@audited.method(role="READONLY_ADMIN")
+async def look_around(ctx: object) -> None: ...
+
+
+@audited.method(audit="Change oneself")
+async def change_oneself(ctx: object) -> None: ...
+
+
+@audited.query(role="VM_WRITE")
+async def list_(ctx: object, query: Query) -> object: ...
+
+
+def test_what_allows_changes_is_recorded_and_what_only_looks_is_not() -> None:
+    said = {name: found.audit for name, found in table([audited]).items()}
+    assert said == {
+        "a.start": "Start VM {id} as {options[name]}",
+        "a.change": "a.change",
+        "a.look": "",
+        "a.look_around": "",
+        "a.change_oneself": "Change oneself",
+        "a.list": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({"id": 1, "options": {"name": "web"}}, "Start VM 1 as web"),
+        ({"id": 1, "options": {}}, "Start VM 1 as ?"),
+        ({"id": 1}, "Start VM 1 as ?"),
+        ({}, "Start VM ? as ?"),
+        ({"id": [1], "options": None}, "Start VM [1] as ?"),
+        ({"id": "{id}", "options": {"name": "{0.__class__}"}}, "Start VM {id} as {0.__class__}"),
+        ({"id": "x" * 300}, f"Start VM {'x' * 191}"),
+    ],
+)
+def test_a_call_is_described_with_whatever_was_sent(params: dict[str, object], text: str) -> None:
+    assert table([audited])["a.start"].described(params) == text

@@ -1,5 +1,7 @@
 """Tokens: what they open, from where, and for how long."""
 
+import dataclasses
+
 import pytest
 
 from vmstead.kernel.clock import ManualClock
@@ -121,3 +123,44 @@ def test_attributes_are_a_copy() -> None:
     token = desk.tokens.use(text, HERE)
     assert token is not None
     assert token.attributes == {"a": 1}
+
+
+def test_a_token_ends_with_the_login_it_stands_for() -> None:
+    clock, gone = ManualClock(), set[str]()
+    better = Caller("ann", frozenset({"VM_WRITE"}), "LOGIN_PASSWORD", {})
+    tokens = Tokens(clock, lambda caller: None if caller.username in gone else better)
+    text = tokens.issue(ANN, "s1")
+    token = tokens.use(text, HERE)
+    assert token is not None
+    assert token.caller is better, "with the roles that it has by now"
+    gone.add("ann")
+    assert tokens.use(text, HERE) is None
+    gone.clear()
+    assert tokens.use(text, HERE) is None
+
+
+def test_tokens_of_a_login_and_of_those_handed_on_from_it_end_together() -> None:
+    desk = Desk()
+    first = dataclasses.replace(ANN, logins=("a",))
+    handed_on = dataclasses.replace(ANN, logins=("a", "b"))
+    other = dataclasses.replace(ANN, logins=("c",))
+    texts = [desk.tokens.issue(caller, "s") for caller in (first, handed_on, other)]
+    desk.tokens.end_login("b")
+    assert [desk.tokens.is_good(text) for text in texts] == [True, False, True]
+    desk.tokens.end_login("a")
+    assert [desk.tokens.is_good(text) for text in texts] == [False, False, True]
+
+
+def test_a_session_in_use_keeps_its_token_alive() -> None:
+    desk = Desk()
+    text = desk.tokens.issue(ANN, "s1", ttl=10)
+    for _ in range(3):
+        desk.clock.advance(9)
+        desk.tokens.refresh(text)
+    desk.clock.advance(10)
+    desk.tokens.refresh(text)
+    assert not desk.tokens.is_good(text)
+    desk.tokens.refresh("nonsense")
+    desk.tokens.end(text)
+    desk.tokens.end(text)
+    assert desk.tokens._tokens == {}

@@ -28,8 +28,13 @@ async def add(accounts: AccountStore, name: str = "ann") -> int:
 async def test_an_account_is_found_by_its_name_alone(accounts: AccountStore) -> None:
     id = await add(accounts)
     assert accounts.by_name("ann") == Account(
-        id, "ann", "Ann \u00c4", "hash", ["VM_READ", "VM_WRITE"], locked=False, attributes={}
+        *(id, "ann", "Ann \u00c4", "hash", ["VM_READ", "VM_WRITE"]),
+        locked=False,
+        attributes={},
+        created_at=1000.5,
+        password_changed_at=1000.5,
     )
+    assert accounts.by_id(id) == accounts.by_name("ann")
     for other in ("Ann", "an", "", "ann ", "%"):
         assert accounts.by_name(other) is None
 
@@ -57,10 +62,10 @@ async def test_names_come_in_order(accounts: AccountStore) -> None:
 async def test_a_password_is_changed_for_one_account_only(accounts: AccountStore) -> None:
     await add(accounts, "ann")
     await add(accounts, "bob")
-    await accounts.write(accounts.set_password("ann", "new"))
+    await accounts.write(accounts.set_password("ann", "new", 2000))
     hashes = [account.password_hash for name in ("ann", "bob") if (account := accounts.by_name(name))]
     assert hashes == ["new", "hash"]
-    await accounts.write(accounts.set_password("ann", None))
+    await accounts.write(accounts.set_password("ann", None, 3000))
     account = accounts.by_name("ann")
     assert account is not None
     assert account.password_hash is None
@@ -89,8 +94,8 @@ async def test_a_key_belongs_to_its_account(accounts: AccountStore) -> None:
     ann, bob = await add(accounts, "ann"), await add(accounts, "bob")
     first = await accounts.write(accounts.add_key("laptop", ann, "verifier", 1000.5))
     second = await accounts.write(accounts.add_key("phone", bob, "other", 1000, expires_at=2000.5))
-    assert accounts.key(first) == ApiKey(first, "laptop", "ann", "verifier", 1000.5, None, None)
-    assert accounts.key(second) == ApiKey(second, "phone", "bob", "other", 1000.0, 2000.5, None)
+    assert accounts.key(first) == ApiKey(first, "laptop", "ann", "verifier", 1000.5, None, None, ann)
+    assert accounts.key(second) == ApiKey(second, "phone", "bob", "other", 1000.0, 2000.5, None, bob)
     assert accounts.key(3) is None
 
 

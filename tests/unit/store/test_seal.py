@@ -105,3 +105,13 @@ def test_a_file_that_holds_no_key_is_named_and_not_overwritten(key_file: Path, c
     with pytest.raises(ValueError, match=r"secret\.key does not hold a key; put back"):
         Seal(key_file).close({"password": "x"})
     assert key_file.read_bytes() == content
+
+
+def test_a_single_secret_is_sealed_too(key_file: Path) -> None:
+    seal = Seal(key_file)
+    sealed = seal.close_text("JBSWY3DP")
+    assert "JBSWY3DP" not in sealed
+    assert seal.close_text("JBSWY3DP") != sealed
+    assert Seal(key_file).open_text(sealed) == "JBSWY3DP"
+    with pytest.raises(ValueError, match=r"other\.key is missing"):
+        Seal(key_file.with_name("other.key")).open_text(sealed)

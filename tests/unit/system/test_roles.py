@@ -3,7 +3,7 @@
 import pytest
 
 from vmstead.rpc.caller import FULL_ADMIN
-from vmstead.system.roles import ROLES, expand
+from vmstead.system.roles import ROLES, expand, includes, is_everything
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,12 @@ from vmstead.system.roles import ROLES, expand
                 "SYSTEM_GENERAL_READ",
                 "SYSTEM_PRODUCT_READ",
                 "REPORTING_READ",
+                "ACCOUNT_READ",
+                "PRIVILEGE_READ",
+                "API_KEY_READ",
+                "AUTH_SESSIONS_READ",
+                "SYSTEM_SECURITY_READ",
+                "SYSTEM_AUDIT_READ",
             },
         ),
         (["VM_READ", "VM_READ", "VM_DEVICE_READ"], {"VM_READ", "VM_DEVICE_READ"}),
@@ -45,6 +51,24 @@ from vmstead.system.roles import ROLES, expand
 )
 def test_a_role_includes_what_it_needs_and_nothing_more(given: list[str], expanded: set[str]) -> None:
     assert expand(given) == expanded
+
+
+def test_roles_that_overlap_or_go_in_circles_are_all_found() -> None:
+    circle = {"A": ("B", "C"), "B": ("C", "A"), "C": ("A",), "D": ("B",)}
+    for start in "ABC":
+        assert expand([start], circle) == {"A", "B", "C"}
+    assert expand(["D", "A"], circle) == {"A", "B", "C", "D"}
+    assert expand(["A", FULL_ADMIN], circle) == ROLES
+
+
+def test_who_may_do_everything_is_told_by_one_role() -> None:
+    assert is_everything(["VM_READ", FULL_ADMIN])
+    assert not is_everything(sorted(ROLES - {FULL_ADMIN}))
+
+
+def test_what_a_role_includes_can_be_listed() -> None:
+    assert includes("VM_DEVICE_WRITE") == ["VM_DEVICE_READ", "VM_WRITE"]
+    assert {*includes(FULL_ADMIN), FULL_ADMIN} == ROLES
 
 
 def test_reading_never_includes_writing() -> None:
