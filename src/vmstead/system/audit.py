@@ -185,7 +185,8 @@ async def download_report(ctx: Ctx, data: ReportName) -> None:
     names = await asyncio.to_thread(_reports, folder)
     if data.report_name not in names:
         raise CallError(f"There is no report {data.report_name}", 2)
-    await send_file(asyncio.to_thread(folder / data.report_name.open, "rb"), ctx.pipe)
+    report = folder / data.report_name
+    await send_file(asyncio.to_thread(report.open, "rb"), ctx.pipe)
 
 
 def _folder(ctx: Ctx) -> Path:
