@@ -9,16 +9,17 @@ from vmstead.errors import NotFound, Problem, ValidationErrors
 from vmstead.kernel.model import Field, Model, NonEmpty, Text
 from vmstead.kernel.undo import undo
 from vmstead.ports.pools import Snapshot
-from vmstead.ports.volumes import volume_path
+from vmstead.ports.volumes import VolumeError, VolumeErrorKind, volume_path
 from vmstead.query import Query
 from vmstead.rpc.queries import QueryOptions, query_for_one
 from vmstead.rpc.registry import Namespace
+from vmstead.storage.attachments import users_of
 from vmstead.storage.errors import storage_errors
 from vmstead.storage.events import DATASETS, SNAPSHOTS, gone, told
 from vmstead.storage.properties import PropertyShape, entry, size_of
 from vmstead.store.unfinished import Kind, Unfinished
 from vmstead.vm.halting import halted
-from vmstead.vm.usage import active_users
+from vmstead.vm.model import Vm
 
 pool_snapshot = Namespace("pool.snapshot")
 
@@ -43,6 +44,7 @@ def _entry(found: Snapshot) -> dict[str, Any]:
         return {"parsed": parsed, "rawvalue": str(raw), "value": value, "source": "NONE", "source_info": None}
 
     seconds = int(found.created)
+    size = {} if found.size is None else {"volsize": prop(found.size, found.size, size_of(found.size))}
     return {
         "id": found.id,
         "name": found.id,
@@ -50,12 +52,12 @@ def _entry(found: Snapshot) -> dict[str, Any]:
         "snapshot_name": found.name,
         "pool": found.dataset.partition("/")[0],
         "type": "SNAPSHOT",
-        "createtxg": str(seconds),
+        "createtxg": str(found.number),
         "properties": {
             "creation": prop({"$date": seconds * 1000}, seconds, None),
             "used": prop(found.used, found.used, size_of(found.used)),
-            "referenced": prop(found.used, found.used, size_of(found.used)),
-            "volsize": prop(found.size, found.size, size_of(found.size)),
+            "referenced": prop(found.referenced, found.referenced, size_of(found.referenced)),
+            **size,
         },
     }
 
@@ -74,7 +76,7 @@ async def _find(ctx: Ctx, id: str) -> Snapshot:
 
 @pool_snapshot.query(role="SNAPSHOT_READ", returns=SnapshotShape)
 async def query(ctx: Ctx, query: Query) -> object:
-    """Snapshots of all volumes, by dataset and age."""
+    """Snapshots of all datasets, by dataset and age."""
     return query.apply([_entry(each) for each in await _all(ctx)])
 
 
@@ -88,14 +90,14 @@ async def get_instance(ctx: Ctx, id: NonEmpty, options: QueryOptions = {}) -> ob
 class SnapshotCreate(Model):
     """A snapshot to make."""
 
-    dataset: NonEmpty = Field(description="The volume.")
+    dataset: NonEmpty = Field(description="The volume or file system.")
     name: Text | None = Field(None, description="Its own name; required.")
-    recursive: bool = Field(False, description="Has no effect: nothing is below a volume.")
+    recursive: bool = Field(False, description="Also of all datasets below it, at the same moment.")
 
 
 @pool_snapshot.method(role="SNAPSHOT_WRITE", returns=SnapshotShape)
 async def create(ctx: Ctx, pool_snapshot_create: SnapshotCreate) -> object:
-    """Keep how a volume is now.
+    """Keep how a volume is now; in a pool of ZFS also a file system.
 
     Virtual machines that use it and have ``suspend_on_snapshot`` halt for as long as that takes; for others it
     is as a power cut would leave it.
@@ -104,15 +106,30 @@ async def create(ctx: Ctx, pool_snapshot_create: SnapshotCreate) -> object:
     if not given.name:
         raise ValidationErrors([Problem(f"{_CREATE}.name", "is required")])
     with storage_errors(f"{_CREATE}.dataset"):
-        place = (await ctx.volumes.find(given.dataset)).source.path
-        halting = [vm for vm in await active_users(ctx, place) if vm.suspend_on_snapshot]
+        halting = [vm for vm in await _concerned(ctx, given) if vm.suspend_on_snapshot]
     note = Unfinished(Kind.SNAPSHOT, f"{given.dataset}@{given.name}")
-    create = partial(ctx.pools.create_snapshot, given.dataset, given.name)
+    create = partial(ctx.pools.create_snapshot, given.dataset, given.name, is_recursive=given.recursive)
     async with halted(ctx, halting), undo() as steps:
         with storage_errors(f"{_CREATE}.name"):
             made = await claimed(ctx, steps, note, create)
         await ctx.unfinished.forget(note)
     return told(ctx, SNAPSHOTS, "added", _entry(made))
+
+
+async def _concerned(ctx: Ctx, given: SnapshotCreate) -> list[Vm]:
+    """The active VMs on what is to have a snapshot. Raises VolumeError, when nothing like that can have one."""
+    datasets = await ctx.pools.datasets()
+    found = next((each for each in datasets if each.name == given.dataset), None)
+    if found is None:
+        raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {given.dataset} does not exist")
+    if not found.takes_snapshots:
+        text = f"{given.dataset} is a folder, of which no snapshot can be made; of volumes it can"
+        raise VolumeError(VolumeErrorKind.FAILED, text)
+    below = f"{given.dataset}/"
+    names = {
+        each.name for each in datasets if each is found or (given.recursive and each.name.startswith(below))
+    }
+    return [vm for vm in await users_of(ctx, names, datasets) if ctx.states.get(vm.uuid).active]
 
 
 class SnapshotClone(Model):
@@ -146,7 +163,7 @@ async def clone(ctx: Ctx, pool_snapshot_clone: SnapshotClone) -> bool:
 class SnapshotDeleteOptions(Model):
     """How to delete."""
 
-    defer: bool = Field(False, description="Has no effect: clones do not hang on their snapshot.")
+    defer: bool = Field(False, description="Has no effect: what was cloned from it always stays.")
     recursive: bool = Field(False, description="Has no effect.")
 
 

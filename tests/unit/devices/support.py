@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from vmstead.adapters.all_pools import Storage
+from vmstead.adapters.dir_pools import DirPools
 from vmstead.adapters.dir_volumes import DirVolumes
 from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.memory_engine import MemoryEngine
+from vmstead.adapters.places import Places
+from vmstead.adapters.pool_files import PoolFiles
 from vmstead.adapters.qemu_img import QemuImg
 from vmstead.app import build
 from vmstead.config import Address, Config
@@ -74,7 +78,8 @@ def workbench(tmp_path: Path) -> Iterator[Bench]:
     config = Config(state=tmp_path, socket=tmp_path / "socket", listen=listen, pools={"tank": pool})
     database = open_database(tmp_path / "vmstead.db")
     try:
-        services = build(config, database, engine, volumes, machine, clock, QemuImg())
+        stored = Storage(volumes, PoolFiles(Places({"tank": pool})), DirPools({"tank": pool}, volumes))
+        services = build(config, database, engine, stored, machine, clock, QemuImg())
         yield Bench(Ctx(**vars(services), session=InternalSession()), engine, machine, volumes, pool)
     finally:
         database.close()
