@@ -19,6 +19,7 @@ import aiohttp
 
 from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.memory_engine import MemoryEngine
+from vmstead.adapters.zfs.programs import THIS_HOST, ZfsHost
 from vmstead.app import Server, running
 from vmstead.config import Address, Config
 from vmstead.kernel.clock import ManualClock
@@ -245,6 +246,7 @@ async def server(
     clock: ManualClock | None = None,
     volumes: Volumes | None = None,
     images: Images | None = None,
+    zfs: ZfsHost = THIS_HOST,
     **settings: Any,
 ) -> AsyncIterator[Host]:
     """A server on a state folder below ``tmp_path``, and a client that is logged in as root."""
@@ -262,7 +264,7 @@ async def server(
     config = Config(**{**vars(config), **settings})
     async with (
         running(
-            config, engine=engine, host=machine, clock=clock, volumes=volumes, images=images
+            config, engine=engine, host=machine, clock=clock, volumes=volumes, images=images, zfs=zfs
         ) as running_server,
         aiohttp.ClientSession() as http,
     ):

@@ -8,7 +8,7 @@ import shutil
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,16 +16,14 @@ import structlog
 
 from vmstead import editions
 from vmstead.adapters import readiness
+from vmstead.adapters.all_pools import Storage, storage
 from vmstead.adapters.certificate import ServerCertificate
 from vmstead.adapters.console_files import ConsoleFiles
-from vmstead.adapters.dir_pools import DirPools
-from vmstead.adapters.dir_volumes import DirVolumes
 from vmstead.adapters.engine_choice import CONSOLES, make_engine
 from vmstead.adapters.linux_host import LinuxHost
-from vmstead.adapters.places import Places
-from vmstead.adapters.pool_files import PoolFiles
 from vmstead.adapters.qemu_img import QemuImg
 from vmstead.adapters.server_tls import ServerTls, TlsError
+from vmstead.adapters.zfs.programs import THIS_HOST, ZfsHost
 from vmstead.config import Config
 from vmstead.ctx import Services
 from vmstead.kernel.bus import Bus
@@ -49,7 +47,7 @@ from vmstead.rpc.sessions import Sessions
 from vmstead.rpc.sources import Source, Sources
 from vmstead.rpc.throttle import Throttle
 from vmstead.rpc.tokens import Tokens
-from vmstead.storage import dataset, filesystem, permissions, pool, snapshot
+from vmstead.storage import dataset, encryption, filesystem, permissions, pool, snapshot
 from vmstead.storage import events as storage_events
 from vmstead.store.accounts import AccountStore
 from vmstead.store.alerts import AlertStore
@@ -133,6 +131,7 @@ NAMESPACES: list[Namespace] = [
     permissions.filesystem,
     pool.pool,
     dataset.pool_dataset,
+    encryption.pool_dataset,
     snapshot.pool_snapshot,
     auth.auth,
     sessions.auth,
@@ -214,6 +213,7 @@ async def running(
     images: Images | None = None,
     host: Host | None = None,
     clock: Clock | None = None,
+    zfs: ZfsHost = THIS_HOST,
 ) -> AsyncIterator[Server]:
     """Run a server during the block.
 
@@ -226,12 +226,15 @@ async def running(
     async with AsyncExitStack() as stack:
         database, journal = _open_state(config, stack)
         engine = engine or make_engine(config, clock)
+        stored = storage(pools(config), config.roots, config.zfs_pools, zfs)
+        if volumes is not None:
+            stored = replace(stored, volumes=volumes)
         services = build(
             config,
             database,
             journal,
             engine,
-            volumes or DirVolumes(pools(config), config.roots),
+            stored,
             host or LinuxHost(),
             clock,
             images or QemuImg(),
@@ -269,16 +272,14 @@ def build(
     database: Database,
     journal: Journal,
     engine: Engine,
-    volumes: Volumes,
+    stored: Storage,
     host: Host,
     clock: Clock,
     images: Images,
 ) -> Services:
     """The services, wired together."""
-    bus, tasks = Bus(), Tasks()
-    console_logs = ConsoleFiles(config.state / CONSOLES)
+    bus, tasks, console_logs = Bus(), Tasks(), ConsoleFiles(config.state / CONSOLES)
     consoles = Consoles(engine, console_logs)
-    all_pools = DirPools(pools(config), DirVolumes(pools(config), config.roots))
     memory = MemoryStore(database)
     seal = Seal(config.state / "secret.key")
     account_store = AccountStore(database)
@@ -306,7 +307,7 @@ def build(
         services.tasks.start(halting.resume_left(services), name="letting halted guests go on")
 
     states = States(clock, on_state, on_connected, on_viewed)
-    measuring = Measuring(clock, tasks, states, engine, host, all_pools, config.history * 60)
+    measuring = Measuring(clock, tasks, states, engine, host, stored.pools, config.history * 60)
     services = Services(
         config=config,
         clock=clock,
@@ -316,10 +317,10 @@ def build(
         states=states,
         engine=engine,
         host=host,
-        volumes=volumes,
+        volumes=stored.volumes,
         images=images,
-        files=PoolFiles(Places(pools(config), config.roots)),
-        pools=all_pools,
+        files=stored.files,
+        pools=stored.pools,
         vms=VmStore(database, seal),
         accounts=account_store,
         unfinished=UnfinishedStore(database),
@@ -329,7 +330,7 @@ def build(
         consoles=consoles,
         console_logs=console_logs,
         viewers=Viewers(),
-        examine=partial(readiness.examine, config, host),
+        examine=partial(readiness.examine, config, host, zfs=stored.zfs),
         tokens=tokens,
         sessions=Sessions(clock, bus, tokens, trail, renewed, lambda: account_store.version, idle),
         groups=GroupStore(database),
@@ -347,8 +348,9 @@ def build(
 
 
 def pools(config: Config) -> dict[str, Path]:
-    """Every pool's folder; ``default`` is always there."""
-    return {"default": config.state / "pools" / "default", **config.pools}
+    """The folder of every pool that is one; there is always a pool ``default``."""
+    found = {"default": config.state / "pools" / "default", **config.pools}
+    return {name: folder for name, folder in found.items() if name not in config.zfs_pools}
 
 
 def _open_state(config: Config, stack: AsyncExitStack) -> tuple[Database, Journal]:
@@ -372,7 +374,7 @@ def _open_state(config: Config, stack: AsyncExitStack) -> tuple[Database, Journa
         ) from None
     # Jobs end with the server that they ran in.
     shutil.rmtree(state / _JOB_LOGS, ignore_errors=True)
-    if config.is_default_state and os.geteuid() == 0:
+    if config.is_default_state and os.geteuid() == 0 and "default" not in config.zfs_pools:
         _link_default_pool(state)
     try:
         database = open_database(state / "vmstead.db")

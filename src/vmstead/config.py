@@ -7,6 +7,9 @@ The file's keys are the names of the options with underscores::
     [pools.tank]            # a further pool of volumes and files, seen as /mnt/tank and /dev/zvol/tank
     root = "/srv/tank"
 
+    [pools.fast]            # the same, where the pool is one of ZFS's, or a dataset in one
+    zfs = "nvme/vmstead"
+
     [roots]                 # folders outside the pools that disks and ISO images may lie in
     isos = "/srv/isos"
 """
@@ -232,6 +235,8 @@ class Config:
     )
     log_format: str = _setting(lambda: "auto", _log_format, "auto, text or json.", "NAME")
     pools: Mapping[str, Path] = field(default_factory=dict, metadata={"table": "pools"})
+    #: The pools that are ZFS's: the name of the dataset of each.
+    zfs_pools: Mapping[str, str] = field(default_factory=dict, metadata={"table": "pools"})
     roots: Mapping[str, Path] = field(default_factory=dict, metadata={"table": "roots"})
 
     @property
@@ -321,10 +326,10 @@ def _from_file(path: Path, *, must_exist: bool) -> tuple[dict[str, object], dict
             f"{path}: {min(unknown)} is not a setting; known are {', '.join(sorted(OPTIONS))}, pools, roots"
         )
     values: dict[str, object] = {name: value for name, value in content.items() if name in OPTIONS}
-    values["pools"] = {
-        name: _folder(path, f"pools.{name}.root", _only_root(path, name, pool))
-        for name, pool in _table(path, content, "pools").items()
-    }
+    places = {name: _place(path, name, pool) for name, pool in _table(path, content, "pools").items()}
+    values["pools"] = {name: place for name, place in places.items() if isinstance(place, Path)}
+    values["zfs_pools"] = {name: place for name, place in places.items() if isinstance(place, str)}
+    _apart(path, places)
     values["roots"] = {
         name: _folder(path, f"roots.{name}", root) for name, root in _table(path, content, "roots").items()
     }
@@ -338,12 +343,40 @@ def _table(path: Path, content: Mapping[str, object], name: str) -> Mapping[str,
     return table
 
 
-def _only_root(file: Path, name: str, pool: object) -> object:
-    if not isinstance(pool, dict) or pool.keys() != {"root"}:
+#: What a pool may be called, as it is the first part of names of volumes; and what a dataset of ZFS is called.
+_POOL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.: -]{0,199}")
+_ZFS_DATASET = re.compile(r"[A-Za-z][A-Za-z0-9_.: -]*(/[A-Za-z0-9_][A-Za-z0-9_.: -]*)*")
+
+
+def _place(file: Path, name: str, pool: object) -> Path | str:
+    """Where a pool is: a folder, or the name of a dataset of ZFS."""
+    if not isinstance(pool, dict) or len(pool) != 1 or not pool.keys() <= {"root", "zfs"}:
         raise ConfigError(
-            f"{file}: pools.{name} = {pool!r} is not understood: a table with root, a folder, is expected"
+            f"{file}: pools.{name} = {pool!r} is not understood: a table with root, a folder, or with zfs, a "
+            "dataset, is expected"
         )
-    return pool["root"]
+    if not _POOL.fullmatch(name):
+        raise ConfigError(
+            f"{file}: pools.{name!r} is no name for a pool: use letters, digits and _ - . : only"
+        )
+    if "root" in pool:
+        return _folder(file, f"pools.{name}.root", pool["root"])
+    dataset = pool["zfs"]
+    if not isinstance(dataset, str) or not _ZFS_DATASET.fullmatch(dataset):
+        raise ConfigError(
+            f"{file}: pools.{name}.zfs = {dataset!r} is not understood: the name of a pool or dataset of ZFS is "
+            "expected, such as tank or tank/vms"
+        )
+    return dataset
+
+
+def _apart(file: Path, places: Mapping[str, Path | str]) -> None:
+    """Refuse pools of ZFS that lie in one another: one volume would have two names."""
+    datasets = sorted((place, name) for name, place in places.items() if isinstance(place, str))
+    for outer, name in datasets:
+        for inner, other in datasets:
+            if name != other and f"{inner}/".startswith(f"{outer}/"):
+                raise ConfigError(f"{file}: pools.{other}.zfs = {inner!r} lies in pools.{name}, {outer!r}")
 
 
 def _folder(file: Path, name: str, value: object) -> Path:

@@ -110,7 +110,15 @@ async def test_a_volume_is_made_read_grown_and_destroyed(tmp_path: Path) -> None
         ({"name": "default/../a"}, "name", 22),
         ({"name": "default"}, "name", 22),
         ({"name": "default/taken"}, "name", 17),
-        ({"encryption": True}, "encryption", 22),
+        (
+            {
+                "encryption": True,
+                "inherit_encryption": False,
+                "encryption_options": {"passphrase": "correct horse"},
+            },
+            "encryption",
+            22,
+        ),
     ],
 )
 async def test_a_volume_that_cannot_be(

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.volumes import MiB, Storage, VolumesContract, kind_of
+from tests.contract.zfs import ZfsPair
 from vmstead.adapters.dir_volumes import DirVolumes
 from vmstead.kernel.run import CommandError, run
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind
@@ -38,6 +39,14 @@ class TestDirVolumes(VolumesContract):
     @pytest.fixture
     def storage(self, tank: Path, volumes: DirVolumes) -> Storage:
         return Storage(volumes, lambda name: tank.parent.joinpath(name).mkdir())
+
+
+class TestZfsVolumes(VolumesContract):
+    """Volumes of ZFS, and files in its file systems."""
+
+    @pytest.fixture
+    def storage(self, zfs: ZfsPair) -> Storage:
+        return Storage(zfs.storage.volumes, zfs.make_dataset)
 
 
 def everything(folder: Path) -> list[str]:

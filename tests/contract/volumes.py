@@ -1,12 +1,13 @@
 """What every driver of volumes and files does: a subclass says where one is found, and inherits the tests."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import pytest
 
-from vmstead.ports.volumes import VolumeError, VolumeErrorKind, Volumes
+from vmstead.ports.volumes import Volume, VolumeError, VolumeErrorKind, Volumes
 
 MiB = 1024 * 1024
 
@@ -29,6 +30,18 @@ async def kind_of(action: Awaitable[object]) -> VolumeErrorKind:
         await action
     assert str(raised.value)
     return raised.value.kind
+
+
+def write(volume: Volume, data: bytes) -> None:
+    """Write the beginning of a volume."""
+    with volume.source.path.open("r+b") as disk:
+        disk.write(data)
+
+
+def read(volume: Volume, size: int = 3) -> bytes:
+    """The beginning of a volume."""
+    with volume.source.path.open("rb") as disk:
+        return disk.read(size)
 
 
 class VolumesContract:
@@ -136,6 +149,62 @@ class VolumesContract:
         assert await kind_of(again) is VolumeErrorKind.EXISTS
         missing = volumes.duplicate_file("/mnt/tank/no.img", "/mnt/tank/c.img")
         assert await kind_of(missing) is VolumeErrorKind.NOT_FOUND
+
+    # --- what takes the place of another --------------------------------------------------------------
+
+    async def test_a_volume_takes_the_place_of_another(self, storage: Storage) -> None:
+        volumes = storage.volumes
+        old = await volumes.create("tank/disk", MiB)
+        write(old, b"old")
+        new = await volumes.create_like("tank/new", "tank/disk")
+        assert (new.name, new.size) == ("tank/new", MiB)
+        assert new.source.path.read_bytes() == bytes(MiB)
+        write(new, b"new")
+        assert read(old) == b"old"
+        await volumes.replace("tank/disk", "tank/new")
+        assert [volume.name for volume in await volumes.list()] == ["tank/disk"]
+        assert read(await volumes.find("tank/disk")) == b"new"
+        await volumes.destroy("tank/disk")
+        assert await volumes.list() == []
+
+    async def test_a_volume_that_was_made_by_itself_takes_a_place_too(self, storage: Storage) -> None:
+        volumes = storage.volumes
+        for name in ("tank/disk", "tank/new"):
+            write(await volumes.create(name, MiB), name.encode())
+        await volumes.replace("tank/disk", "tank/new")
+        assert [volume.name for volume in await volumes.list()] == ["tank/disk"]
+        assert read(await volumes.find("tank/disk"), 8) == b"tank/new"
+
+    async def test_what_is_not_there_replaces_nothing(self, storage: Storage) -> None:
+        volumes = storage.volumes
+        await volumes.create("tank/disk", MiB)
+        assert await kind_of(volumes.replace("tank/disk", "tank/no")) is VolumeErrorKind.NOT_FOUND
+        assert await kind_of(volumes.replace("tank/no", "tank/disk")) is VolumeErrorKind.NOT_FOUND
+        assert await kind_of(volumes.create_like("tank/new", "tank/no")) is VolumeErrorKind.NOT_FOUND
+        assert await kind_of(volumes.create_like("tank/disk", "tank/disk")) is VolumeErrorKind.EXISTS
+        assert [volume.name for volume in await volumes.list()] == ["tank/disk"]
+
+    async def test_copies_and_originals_go_in_any_order(self, storage: Storage) -> None:
+        volumes = storage.volumes
+        for order in itertools.permutations(("tank/a", "tank/b", "tank/c")):
+            write(await volumes.create("tank/a", MiB), b"same")
+            await volumes.duplicate("tank/a", "tank/b")
+            await volumes.duplicate("tank/b", "tank/c")
+            left = [*order]
+            while left:
+                await volumes.destroy(left.pop(0))
+                assert [volume.name for volume in await volumes.list()] == sorted(left)
+                assert [read(await volumes.find(name), 4) for name in left] == [b"same"] * len(left)
+
+    async def test_there_is_room(self, storage: Storage) -> None:
+        volumes = storage.volumes
+        storage.make_dataset("tank/vms")
+        for name in ("tank/a", "tank/vms/a", "other/a"):
+            assert await volumes.room(name) > MiB
+            assert await volumes.free(f"/dev/zvol/{name}") > MiB
+        assert await kind_of(volumes.room("nowhere/a")) is VolumeErrorKind.NOT_FOUND
+        assert await kind_of(volumes.room("tank/../a")) is VolumeErrorKind.BAD_NAME
+        assert await volumes.free("/mnt/tank/a") > MiB
 
     @pytest.mark.parametrize(
         "name",

@@ -23,7 +23,8 @@ async def test_every_command_has_its_help() -> None:
 
 async def test_settings_are_shown_with_where_they_come_from(tmp_path: Path) -> None:
     file = tmp_path / "vmstead.toml"
-    file.write_text('listen = "127.0.0.1:7000"\naccel = "tcg"\n[pools.tank]\nroot = "/srv/tank"\n')
+    pools = '[pools.tank]\nroot = "/srv/tank"\n[pools.fast]\nzfs = "nvme/vms"\n'
+    file.write_text(f'listen = "127.0.0.1:7000"\naccel = "tcg"\n{pools}')
     result = await vmstead(
         "config", "show", "--config", str(file), "--engine", "memory", env={"VMSTEAD_ACCEL": "kvm"}
     )
@@ -32,6 +33,7 @@ async def test_settings_are_shown_with_where_they_come_from(tmp_path: Path) -> N
     assert rows["accel"] == ["kvm", "VMSTEAD_ACCEL"]
     assert rows["engine"] == ["memory", "--engine"]
     assert rows["pools.tank"] == ["/srv/tank", str(file)]
+    assert rows["pools.fast"] == ["zfs", "nvme/vms", str(file)]
     assert rows["log_format"] == ["auto", "default"]
 
 

@@ -252,6 +252,13 @@ def test_pools_and_roots_are_tables_of_folders(file: Path) -> None:
     assert config.roots == {"isos": Path("/srv/isos")}
 
 
+def test_pools_can_be_of_zfs(file: Path) -> None:
+    text = '[pools.tank]\nzfs = "tank"\n[pools.fast]\nzfs = "nvme/vm data"\n[pools.slow]\nroot = "/srv"\n'
+    config = loaded(file, text).config
+    assert config.zfs_pools == {"tank": "tank", "fast": "nvme/vm data"}
+    assert config.pools == {"slow": Path("/srv")}
+
+
 # --- what is not ----------------------------------------------------------------------------------
 
 #: Bad values, as TOML and as Python has them, and what is expected instead.
@@ -338,6 +345,23 @@ def test_a_key_that_is_no_setting_is_named_and_so_are_those_that_are(file: Path)
         ("[pools]\ntank = '/srv'", r"pools\.tank = '/srv' is not understood: a table with root, "),
         ("[pools.tank]", r"pools\.tank = \{\} is not understood: a table with root, "),
         ("[pools.tank]\nroot = '/a'\nrot = '/b'", r"pools\.tank = \{.*'rot'.*\} is not understood: "),
+        (
+            "[pools.tank]\nroot = '/a'\nzfs = 'tank'",
+            r"pools\.tank = \{.*\} is not understood: a table with root, ",
+        ),
+        (
+            "[pools.tank]\nzfs = 5",
+            r"pools\.tank\.zfs = 5 is not understood: the name of a pool or dataset of ZFS",
+        ),
+        (
+            "[pools.tank]\nzfs = '-o'",
+            r"pools\.tank\.zfs = '-o' is not understood: the name of a pool or dataset",
+        ),
+        ("[pools.tank]\nzfs = 'a//b'", r"pools\.tank\.zfs = 'a//b' is not understood: "),
+        ("[pools.tank]\nzfs = 'a@b'", r"pools\.tank\.zfs = 'a@b' is not understood: "),
+        ("[pools.'a/b']\nzfs = 'a'", r"pools\.'a/b' is no name for a pool: use letters, digits and"),
+        ("[pools.a]\nzfs = 't'\n[pools.b]\nzfs = 't/x'", r"pools\.b\.zfs = 't/x' lies in pools\.a, 't'"),
+        ("[pools.a]\nzfs = 't'\n[pools.b]\nzfs = 't'", r"pools\..\.zfs = 't' lies in pools\.., 't'"),
         ("[pools.tank]\nroot = 'a'", r"pools\.tank\.root = 'a' is not understood: the absolute path of a "),
         ("[pools.tank]\nroot = 5", r"pools\.tank\.root = 5 is not understood: the absolute path of a folder"),
         ("[roots]\nisos = '~/isos'", r"roots\.isos = '~/isos' is not understood: the absolute path of a "),

@@ -9,14 +9,14 @@ system below can. What is known of datasets lies with the volumes::
 
 import asyncio
 import os
-import re
 import shutil
 import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vmstead.adapters._sparse import copy_file, make_folders
-from vmstead.adapters.dir_volumes import DirVolumes, in_thread, stoppable
+from vmstead.adapters.dir_volumes import DirVolumes, in_thread, stoppable, unencrypted
+from vmstead.adapters.names import check_snapshot_name, no_such_pool
 from vmstead.adapters.places import SNAPSHOTS, VOLUMES, real
 from vmstead.adapters.real_paths import (
     folder_at,
@@ -27,9 +27,10 @@ from vmstead.adapters.real_paths import (
     replace_at,
 )
 from vmstead.ports.pools import Dataset, DatasetKind, Pool, Pools, Snapshot
-from vmstead.ports.volumes import FILE_PREFIX, VolumeError, VolumeErrorKind
+from vmstead.ports.volumes import FILE_PREFIX, Encryption, VolumeError, VolumeErrorKind
 
-_SNAPSHOT = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
+#: What volumes are stored by has no effect here; it is what TrueNAS recommends for most pools.
+_BLOCK_SIZE = 16384
 
 
 class DirPools(Pools):
@@ -55,7 +56,13 @@ class DirPools(Pools):
 
         return await in_thread(describe)
 
-    async def create_filesystem(self, name: str) -> None:
+    async def block_size(self, pool: str) -> int:
+        self._root(pool)
+        return _BLOCK_SIZE
+
+    async def create_filesystem(self, name: str, *, encryption: Encryption | None = None) -> None:
+        if encryption is not None:
+            raise unencrypted(name)
         await in_thread(self._create_filesystem, name)
 
     async def set_properties(self, name: str, properties: Mapping[str, object]) -> None:
@@ -74,13 +81,22 @@ class DirPools(Pools):
         await self._nothing_below(name)
         await in_thread(self._destroy_filesystem, name)
 
+    async def unlock(self, root: str, secret: str | None) -> None:
+        await self._refuse_keys(root)
+
+    async def lock(self, root: str, *, force: bool) -> None:
+        await self._refuse_keys(root)
+
+    async def _refuse_keys(self, name: str) -> None:
+        if name not in {dataset.name for dataset in await self.datasets()}:
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {name} does not exist")
+        raise VolumeError(VolumeErrorKind.FAILED, f"{name} is not encrypted")
+
     async def snapshots(self) -> Sequence[Snapshot]:
         return await in_thread(self._list_snapshots)
 
-    async def create_snapshot(self, dataset: str, name: str) -> Snapshot:
-        if not _SNAPSHOT.fullmatch(name):
-            text = f"{name!r} is no name of a snapshot; it has letters, digits and _ - . : only"
-            raise VolumeError(VolumeErrorKind.BAD_NAME, text)
+    async def create_snapshot(self, dataset: str, name: str, *, is_recursive: bool = False) -> Snapshot:
+        check_snapshot_name(name)
         try:
             volume = await self._volumes.find(dataset)
         except VolumeError as error:
@@ -113,18 +129,18 @@ class DirPools(Pools):
     # --- pools and file systems -------------------------------------------------------------------
 
     def _pool(self, name: str) -> Pool:
-        folder = self._pools[name]
+        folder, path = self._pools[name], FILE_PREFIX + name
         if not folder.is_dir():
-            return Pool(name, FILE_PREFIX + name, 0, 0, is_healthy=False, status="OFFLINE")
+            problem = f"the pool's folder is not there ({path})"
+            return Pool(name, path, 0, 0, is_healthy=False, status="OFFLINE", problem=problem)
         found = os.statvfs(folder)
         size, free = found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
-        return Pool(name, FILE_PREFIX + name, size, free, is_healthy=True, status="ONLINE")
+        return Pool(name, path, size, free, is_healthy=True, status="ONLINE")
 
     def _root(self, name: str) -> Path:
         pool = name.partition("/")[0]
         if pool not in self._pools:
-            text = f"there is no pool {pool}; there is {', '.join(sorted(self._pools))}"
-            raise VolumeError(VolumeErrorKind.NOT_FOUND, text)
+            raise no_such_pool(pool, self._pools)
         return self._pools[pool]
 
     def _folder(self, name: str) -> Path:
@@ -159,6 +175,7 @@ class DirPools(Pools):
             size=size,
             created=found.st_ctime,
             properties={key: value for key, value in properties.items() if key != "kind"},
+            takes_snapshots=is_volume,
         )
 
     def _create_filesystem(self, name: str) -> None:
@@ -206,8 +223,11 @@ class DirPools(Pools):
 
     def _snapshot_file(self, dataset: str, name: str) -> Path:
         self._volumes.check_name(dataset)
-        if not _SNAPSHOT.fullmatch(name):
-            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the snapshot {dataset}@{name} does not exist")
+        try:
+            check_snapshot_name(name)
+        except VolumeError:
+            text = f"the snapshot {dataset}@{name} does not exist"
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, text) from None
         root = real(self._root(dataset), may_be_missing=True)
         return root.joinpath(VOLUMES, SNAPSHOTS, f"{dataset.partition('/')[2]}@{name}")
 
@@ -219,12 +239,13 @@ class DirPools(Pools):
                 if stat.S_ISREG(path.lstat().st_mode):
                     rest = str(path.relative_to(base)).rpartition("@")[0]
                     found.append(self._snapshot(f"{pool}/{rest}", path))
-        return sorted(found, key=lambda each: (each.dataset, each.created, each.name))
+        return sorted(found, key=lambda each: (each.dataset, each.number, each.name))
 
     def _snapshot(self, dataset: str, path: Path) -> Snapshot:
         found = path.stat()
         name = path.name.rpartition("@")[2]
-        return Snapshot(dataset, name, found.st_mtime, found.st_size, found.st_blocks * 512)
+        allocated = found.st_blocks * 512
+        return Snapshot(dataset, name, found.st_mtime, found.st_size, allocated, allocated, found.st_mtime_ns)
 
 
 def _grow(path: Path, size: int) -> None:

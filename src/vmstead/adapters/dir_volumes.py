@@ -12,7 +12,6 @@ import contextlib
 import errno
 import glob
 import os
-import re
 import stat
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import TypeVar
 
 from vmstead.adapters._sparse import copy_file, make_file, make_folders
 from vmstead.adapters.dataset_notes import DatasetNotes
+from vmstead.adapters.names import check_name, no_such_pool
 from vmstead.adapters.places import SNAPSHOTS, VOLUMES, Places, real
 from vmstead.adapters.real_paths import (
     folder_at,
@@ -36,10 +36,12 @@ from vmstead.ports.volumes import (
     FILE_PREFIX,
     VOLUME_PREFIX,
     DiskSource,
+    Encryption,
     Volume,
     VolumeError,
     VolumeErrorKind,
     volume_name,
+    volume_path,
 )
 
 T = TypeVar("T")
@@ -51,8 +53,6 @@ _KINDS = {
     errno.EFBIG: VolumeErrorKind.NO_SPACE,
     errno.ENAMETOOLONG: VolumeErrorKind.BAD_NAME,
 }
-#: A part of a name: what ZFS allows, so that a name is good wherever it goes.
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.: -]{0,199}")
 
 
 class DirVolumes:
@@ -61,14 +61,20 @@ class DirVolumes:
     Args:
         pools: the folder of each pool.
         roots: further folders in which files may lie, seen under their own path.
+        places: where files may lie instead: also in pools of another kind.
 
     Attributes:
         notes: what is known of the volumes beside their bytes; goes with them.
     """
 
-    def __init__(self, pools: Mapping[str, Path], roots: Mapping[str, Path] | None = None) -> None:
+    def __init__(
+        self,
+        pools: Mapping[str, Path],
+        roots: Mapping[str, Path] | None = None,
+        places: Places | None = None,
+    ) -> None:
         self._pools = dict(pools)
-        self._places = Places(pools, roots)
+        self._places = places or Places(pools, roots)
         self.notes = DatasetNotes(pools)
 
     async def find(self, name: str) -> Volume:
@@ -77,8 +83,21 @@ class DirVolumes:
     async def list(self) -> Sequence[Volume]:
         return await in_thread(self._list)
 
-    async def create(self, name: str, size: int) -> Volume:
+    async def create(
+        self,
+        name: str,
+        size: int,
+        *,
+        block_size: int | None = None,
+        is_sparse: bool = True,
+        encryption: Encryption | None = None,
+    ) -> Volume:
+        if encryption is not None:
+            raise unencrypted(name)
         return await in_thread(self._create, name, size)
+
+    async def create_like(self, name: str, pattern: str) -> Volume:
+        return await self.create(name, (await self.find(pattern)).size)
 
     async def destroy(self, name: str) -> None:
         await in_thread(self._destroy, name)
@@ -89,45 +108,46 @@ class DirVolumes:
     async def replace(self, name: str, by: str) -> None:
         await in_thread(self._replace, name, by)
 
+    async def room(self, name: str) -> int:
+        return await self.free(volume_path(name))
+
     async def free(self, path: str) -> int:
-        return await in_thread(self._free, path)
+        return await self._at_place(self._free, path)
 
     async def locate(self, path: str) -> Path:
-        return await in_thread(self._places.locate, path)
+        return await self._at_place(self._places.locate, path)
 
     async def file_size(self, path: str) -> int | None:
-        return await in_thread(self._file_size, path)
+        return await self._at_place(self._file_size, path)
 
     async def create_file(self, path: str, size: int) -> None:
-        await in_thread(lambda: make_file(self._places.locate(path), size, f"the file {path}"))
+        await self._at_place(lambda: make_file(self._places.locate(path), size, f"the file {path}"))
 
     async def duplicate_file(self, path: str, target: str) -> None:
+        await self._places.look()
         await stoppable(self._duplicate_file, path, target)
 
     async def resize_file(self, path: str, size: int) -> None:
-        await in_thread(self._resize_file, path, size)
+        await self._at_place(self._resize_file, path, size)
 
     async def remove_file(self, path: str) -> None:
-        await in_thread(self._remove_file, path)
+        await self._at_place(self._remove_file, path)
 
     async def publish_file(self, path: str, target: str, *, over: bool = False) -> None:
-        await in_thread(self._publish_file, path, target, over)
+        await self._at_place(self._publish_file, path, target, over)
+
+    async def _at_place(self, function: Callable[..., T], *arguments: object) -> T:
+        await self._places.look()
+        return await in_thread(function, *arguments)
 
     # --- volumes ------------------------------------------------------------------------------------
 
     def _volume_file(self, name: str) -> tuple[Path, Path]:
         """Where a volume lies, and the folder of its dataset."""
+        check_name(name)
         pool, *parts = name.split("/")
-        if not parts or not all(_PART.fullmatch(part) for part in (pool, *parts)):
-            raise VolumeError(
-                VolumeErrorKind.BAD_NAME,
-                f"{name!r} is no volume name; write pool/name with letters, digits and _ - . : only",
-            )
         if pool not in self._pools:
-            raise VolumeError(
-                VolumeErrorKind.NOT_FOUND,
-                f"there is no pool {pool}; there is {', '.join(sorted(self._pools))}",
-            )
+            raise no_such_pool(pool, self._pools)
         root = real(self._pools[pool], may_be_missing=True)
         return root.joinpath(VOLUMES, *parts), root.joinpath(*parts[:-1])
 
@@ -285,6 +305,12 @@ class DirVolumes:
             raise taken from None
         remove_at(source)
         sync_at(final)
+
+
+def unencrypted(name: str) -> VolumeError:
+    """What is said when something encrypted is wanted."""
+    text = f"{name} lies in a pool that is a folder: encrypted datasets are made in pools of ZFS only"
+    return VolumeError(VolumeErrorKind.FAILED, text)
 
 
 def _owned_like(pattern: Path, path: Path) -> None:

@@ -20,6 +20,7 @@ class FakeHost:
 
     total: int = 64 * _GiB
     available: int = 48 * _GiB
+    cache: int = 0
     resident_bytes: dict[int, int] = field(default_factory=dict)
     boot: str = "first"
     processors: int = 8
@@ -71,7 +72,7 @@ class FakeHost:
     )
 
     async def memory(self) -> Memory:
-        return Memory(self.total, self.available)
+        return Memory(self.total, self.available, self.cache)
 
     async def counters(self) -> HostCounters:
         return replace(self.used, memory=self.total, available_memory=self.available)

@@ -11,6 +11,8 @@ from vmstead.ports.host import Memory
 _SECTOR = 512
 #: Drivers that measure processors.
 _SENSORS = frozenset({"coretemp", "cpu_thermal", "k10temp", "zenpower"})
+#: Where ZFS tells of its cache.
+_ARC = "spl/kstat/zfs/arcstats"
 #: What an interface that passes on the traffic of others has in its folder.
 _MARKS = ("bonding", "bridge", "tun_flags")
 
@@ -25,7 +27,7 @@ def counters(proc: Path, sys: Path) -> HostCounters:
         temperature=max(_temperatures(sys / "class/hwmon"), default=None),
         disks=dict(_disks(proc / "diskstats", sys / "block")),
         links=_links(sys / "class/net"),
-        arc=_arc(proc / "spl/kstat/zfs/arcstats"),
+        arc=_arc(proc / _ARC),
     )
 
 
@@ -35,7 +37,10 @@ def read_memory(proc: Path) -> Memory:
     for line in (proc / "meminfo").read_text().splitlines():
         name, _, rest = line.partition(":")
         values[name] = int(rest.split()[0]) * 1024
-    return Memory(values["MemTotal"], values["MemAvailable"])
+    # Unlike other caches, ZFS's does not count as available.
+    arc = _arc(proc / _ARC)
+    cache = max(0, arc.get("size", 0) - arc.get("c_min", 0))
+    return Memory(values["MemTotal"], values["MemAvailable"], cache)
 
 
 def _processors(table: Path) -> Iterator[tuple[str, ProcessorCounters]]:

@@ -6,10 +6,10 @@ import os
 import pwd
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from vmstead.adapters.dir_volumes import in_thread, stoppable
 from vmstead.adapters.permissions import change_permissions
@@ -18,6 +18,8 @@ from vmstead.adapters.real_paths import folder_at, make_folder_at, regular_file
 from vmstead.adapters.statx import statx
 from vmstead.ports.files import FileInfo, FileKind, Files, Permissions, Space
 from vmstead.ports.volumes import FILE_PREFIX, VolumeError, VolumeErrorKind
+
+T = TypeVar("T")
 
 #: The folder of the pools, which is none of the host's.
 _TOP = FILE_PREFIX.rstrip("/")
@@ -39,31 +41,35 @@ class PoolFiles(Files):
         self._mounts = mounts
 
     async def info(self, path: str) -> FileInfo:
-        return await in_thread(self._info, path)
+        return await self._at_place(self._info, path)
 
     async def list(self, path: str) -> Sequence[FileInfo]:
-        return await in_thread(self._list, path)
+        return await self._at_place(self._list, path)
 
     async def space(self, path: str) -> Space:
-        return await in_thread(self._space, path)
+        return await self._at_place(self._space, path)
 
     async def make_folder(self, path: str, mode: int) -> None:
-        await in_thread(self._make_folder, path, mode)
+        await self._at_place(self._make_folder, path, mode)
 
     async def open(self, path: str) -> IO[bytes]:
-        return await in_thread(self._open, path)
+        return await self._at_place(self._open, path)
 
     async def append(self, path: str, data: bytes) -> None:
-        await in_thread(self._append, path, data)
+        await self._at_place(self._append, path, data)
 
     async def sync(self, path: str) -> None:
-        await in_thread(self._sync, path)
+        await self._at_place(self._sync, path)
 
     async def truncate(self, path: str, size: int) -> None:
-        await in_thread(self._truncate, path, size)
+        await self._at_place(self._truncate, path, size)
 
     async def change_mode(self, path: str, mode: int) -> None:
-        await in_thread(self._change_mode, path, mode)
+        await self._at_place(self._change_mode, path, mode)
+
+    async def _at_place(self, function: Callable[..., T], *arguments: object) -> T:
+        await self._places.look()
+        return await in_thread(function, *arguments)
 
     async def uid_of(self, user: str) -> int:
         return await in_thread(_number_of_user, user)
@@ -74,6 +80,7 @@ class PoolFiles(Files):
     async def change_permissions(
         self, path: str, to: Permissions, *, recursive: bool, crosses_mounts: bool
     ) -> int:
+        await self._places.look()
         return await stoppable(self._change_permissions, path, to, recursive, crosses_mounts)
 
     def _change_permissions(
@@ -118,10 +125,16 @@ class PoolFiles(Files):
 
     def _top(self) -> FileInfo:
         """The folder of the pools, as the folder of the first one."""
-        first = next(iter(self._places.pools.values()))
+        first = self._first()
         found = self._described(first.parent, _TOP, first.stat())
         name = _TOP.rpartition("/")[2]
         return replace(found, name=name, real_path=_TOP, is_mountpoint=False)
+
+    def _first(self) -> Path:
+        folders = [folder for folder in self._places.pools.values() if folder.is_dir()]
+        if not folders:
+            raise VolumeError(VolumeErrorKind.UNAVAILABLE, "no pool is there now")
+        return folders[0]
 
     def _list(self, path: str) -> Sequence[FileInfo]:
         if path.rstrip("/") == _TOP:
@@ -135,16 +148,19 @@ class PoolFiles(Files):
         if not place.is_dir():
             raise VolumeError(VolumeErrorKind.FAILED, f"{path} is not a folder")
         found = []
+        base = path.rstrip("/")
+        mounted = self._places.mounted_in(base)
         with folder_at(place) as folder:
-            names = os.listdir(f"/proc/self/fd/{folder}")
+            names = {*os.listdir(f"/proc/self/fd/{folder}"), *mounted}
         for name in sorted(names):
             if name == VOLUMES:
                 continue
             # What goes meanwhile is not there, and what leads out of the folders is nobody's business.
             with contextlib.suppress(FileNotFoundError, VolumeError):
-                written = f"{path.rstrip('/')}/{name}"
-                self._places.locate(written)
-                found.append(self._described(place / name, written, (place / name).lstat()))
+                written = f"{base}/{name}"
+                target = self._places.locate(written)
+                child = target if name in mounted else place / name
+                found.append(self._described(child, written, child.lstat()))
         return found
 
     def _described(self, place: Path, path: str, found: os.stat_result) -> FileInfo:
@@ -178,7 +194,7 @@ class PoolFiles(Files):
 
     def _space(self, path: str) -> Space:
         is_top = path.rstrip("/") == _TOP
-        place = next(iter(self._places.pools.values())) if is_top else self._place(path)
+        place = self._first() if is_top else self._place(path)
         found = os.statvfs(place)
         source, mountpoint, kind = self._mount(place)
         size = found.f_frsize

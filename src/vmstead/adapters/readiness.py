@@ -10,6 +10,8 @@ from vmstead.adapters import accelerator
 from vmstead.adapters.engine_choice import THIS_MACHINE, Surroundings, choose_engine
 from vmstead.adapters.linux_host import LinuxHost
 from vmstead.adapters.private_libvirtd import GUEST_USER
+from vmstead.adapters.zfs.base import Zfs
+from vmstead.adapters.zfs.programs import THIS_HOST, ZfsHost
 from vmstead.config import Config
 from vmstead.kernel.run import CommandError, run
 from vmstead.ports.host import Host
@@ -20,12 +22,16 @@ _GiB = 1024**3
 
 
 async def examine(
-    config: Config, host: Host | None = None, around: Surroundings = THIS_MACHINE
+    config: Config,
+    host: Host | None = None,
+    around: Surroundings = THIS_MACHINE,
+    zfs: ZfsHost = THIS_HOST,
 ) -> AsyncIterator[Finding]:
     """Every prerequisite of a server with these settings, in the order in which they matter.
 
     Args:
         host: the machine to look at; this one by default.
+        zfs: its ZFS.
     """
     host = host or LinuxHost()
     guest_user = GUEST_USER if around.is_root and around.has_libvirtd() else None
@@ -43,6 +49,8 @@ async def examine(
         yield _tpm()
     yield await _memory(host)
     for finding in await _state(config, host, None if pretends else guest_user):
+        yield finding
+    for finding in await _zfs_pools(config, around, zfs):
         yield finding
     if config.plain_http and config.listen is not None and not config.listen.is_loopback:
         text = f"connections to {config.listen} are not encrypted: passwords can be read on the way"
@@ -128,6 +136,29 @@ async def _state(config: Config, host: Host, guest_user: str | None) -> list[Fin
         if barrier is not None:
             text = f"guests run as {guest_user}, which may not enter {barrier}"
             findings.append(Finding("state", Verdict.MISSING, text, f"chmod o+x {barrier}"))
+    return findings
+
+
+async def _zfs_pools(config: Config, around: Surroundings, zfs: ZfsHost) -> list[Finding]:
+    """The pools that are ZFS's. Without them the server does what needs none of them."""
+    names = config.zfs_pools
+    if not names:
+        return []
+    findings = []
+    listing = await Zfs(zfs, names).inventory.read()
+    for name, dataset in names.items():
+        why = listing.missing.get(name)
+        if why is not None:
+            text, _, mend = str(why).partition(" with: ")
+            findings.append(Finding("pool", Verdict.POOR, text.rpartition("; ")[0] or text, mend or None))
+            continue
+        found = listing.datasets[dataset]
+        text = f"{name}, on ZFS ({dataset}), {found.available / _GiB:.1f} GiB free"
+        if around.is_root:
+            findings.append(Finding("pool", Verdict.GOOD, text))
+        else:
+            text = f"{text}; only root makes volumes there and opens them"
+            findings.append(Finding("pool", Verdict.POOR, text, "run the server as root"))
     return findings
 
 

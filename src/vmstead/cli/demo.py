@@ -41,6 +41,11 @@ def show_demo(config: Config) -> None:
     Raises:
         click.ClickException: something is missing; the text says what.
     """
+    if "default" in config.zfs_pools:
+        text = "the demo guest lies in the pool default, which is ZFS's by your settings"
+        raise click.ClickException(
+            f"{text}; have the demo on other ones: vmstead serve --demo --config /dev/null"
+        )
     pool = config.state / "pools" / "default"
     try:
         if not (pool / _IMAGE).exists():

@@ -11,28 +11,32 @@ from vmstead.store.unfinished import Kind, Unfinished
 T = TypeVar("T")
 
 
-async def claimed(ctx: Ctx, steps: AsyncExitStack, note: Unfinished, make: Callable[[], Awaitable[T]]) -> T:
+async def claimed(
+    ctx: Ctx, steps: AsyncExitStack, note: Unfinished, make: Callable[[], Awaitable[T]], *more: Unfinished
+) -> T:
     """Make what is noted and not there yet, and push onto ``steps`` what removes it again.
 
-    The note goes when a device with that path is stored; of what is no device's, whoever made it forgets it.
+    ``more`` is what the same step makes besides. A note goes when a device with that path is stored; of what is
+    no device's, whoever made it forgets it.
 
     Raises:
         VolumeError: EXISTS, before anything is noted: what is noted is removed by the next server.
     """
     # What one call has made, the next one must find there: it would otherwise note what is no longer its own.
     async with ctx.locks.edit(("storage", await _place(ctx, note)), f"{note.name} is being made"):
-        if await _is_there(ctx, note):
-            raise VolumeError(VolumeErrorKind.EXISTS, f"{_called(note)} exists already")
-        await ctx.unfinished.note(note)
+        for each in await _there(ctx, note, *more):
+            raise VolumeError(VolumeErrorKind.EXISTS, f"{_called(each)} exists already")
+        await ctx.unfinished.note(note, *more)
         try:
             made = await make()
         except VolumeError:
             # Nothing of ours is there; what is there by now is somebody else's. Of a call that was given up
             # nobody knows that, so the note stays.
-            await ctx.unfinished.forget(note)
+            await ctx.unfinished.forget(note, *more)
             raise
-        steps.push_async_callback(ctx.unfinished.forget, note)
-        steps.push_async_callback(discard, ctx, note)
+        steps.push_async_callback(ctx.unfinished.forget, note, *more)
+        for each in (note, *more):
+            steps.push_async_callback(discard, ctx, each)
         return made
 
 
@@ -89,12 +93,22 @@ async def _place(ctx: Ctx, note: Unfinished) -> str:
     return volume_name(note.name) if note.kind is Kind.VOLUME else note.name
 
 
+async def _there(ctx: Ctx, *notes: Unfinished) -> list[Unfinished]:
+    """Those of them that are there."""
+    snapshots: set[str] = set()
+    if any(each.kind is Kind.SNAPSHOT for each in notes):
+        snapshots = {each.id for each in await ctx.pools.snapshots()}
+    return [
+        each
+        for each in notes
+        if (each.name in snapshots if each.kind is Kind.SNAPSHOT else await _is_there(ctx, each))
+    ]
+
+
 async def _is_there(ctx: Ctx, note: Unfinished) -> bool:
     match note.kind:
         case Kind.FILE:
             return await ctx.volumes.file_size(note.name) is not None
-        case Kind.SNAPSHOT:
-            return note.name in {each.id for each in await ctx.pools.snapshots()}
         case Kind.EMPTY_FILESYSTEM:
             return await _is_dataset(ctx, note.name)
     try:

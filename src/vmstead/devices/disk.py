@@ -119,10 +119,12 @@ class Disk(BlockDevice):
 
     async def preflight(self, ctx: Ctx) -> Iterator[str]:
         try:
-            source = await self.resolve(ctx)
+            volume = await ctx.volumes.find(volume_name(self.path or ""))
         except VolumeError as error:
             return iter([str(error)])
-        return await preflight_source(ctx, source)
+        if volume.obstacle is not None:
+            return iter([volume.obstacle])
+        return await preflight_source(ctx, volume.source)
 
     async def resolve(self, ctx: Ctx) -> DiskSource:
         return (await ctx.volumes.find(volume_name(self.path or ""))).source

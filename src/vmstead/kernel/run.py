@@ -60,14 +60,14 @@ async def run(
         CommandError: it is not installed, failed, or took longer than ``timeout``.
     """
     # A task of its own: a start that is cancelled half-way may never end.
-    starting = asyncio.get_running_loop().create_task(_start(argv, env or {}, files))
+    starting = asyncio.get_running_loop().create_task(_start(argv, stdin, env or {}, files))
     try:
         async with asyncio.timeout(timeout):
             process = await asyncio.shield(starting)
             if on_line is None:
-                stdout, stderr = await process.communicate(stdin)
+                stdout, stderr = await process.communicate()
             else:
-                stdout, stderr = await _followed(process, stdin, on_line)
+                stdout, stderr = await _followed(process, on_line)
     except CommandError:
         raise
     except BaseException as error:
@@ -82,12 +82,17 @@ async def run(
 
 
 async def _start(
-    argv: Sequence[str], env: Mapping[str, str], files: Collection[int]
+    argv: Sequence[str], stdin: bytes, env: Mapping[str, str], files: Collection[int]
 ) -> asyncio.subprocess.Process:
+    # A file in memory, and no pipe: what does not read it, or ends before it is written, is nobody's concern.
+    source = os.memfd_create("stdin", os.MFD_CLOEXEC)
     try:
+        with os.fdopen(source, "wb", closefd=False) as file:
+            file.write(stdin)
+        os.lseek(source, 0, os.SEEK_SET)
         return await asyncio.create_subprocess_exec(  # noqa: TID251 - the one place that may
             *argv,
-            stdin=asyncio.subprocess.PIPE,
+            stdin=source,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, "LC_ALL": "C", **env},
@@ -97,17 +102,17 @@ async def _start(
     except (OSError, ValueError) as error:
         # A ValueError: no program can be given such an argument, one with a NUL for instance.
         raise CommandError(argv, 127, getattr(error, "strerror", None) or str(error)) from error
+    finally:
+        os.close(source)
 
 
 async def _followed(
-    process: asyncio.subprocess.Process, stdin: bytes, on_line: Callable[[str], None]
+    process: asyncio.subprocess.Process, on_line: Callable[[str], None]
 ) -> tuple[bytes, bytes]:
     """As ``communicate``, telling the lines of standard output on the way."""
-    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
     async with asyncio.TaskGroup() as group:
-        group.create_task(_feed(process.stdin, stdin))
         stderr = group.create_task(process.stderr.read())
         stdout = b""
         told = 0
@@ -121,14 +126,6 @@ async def _followed(
             on_line(stdout[told:].decode(errors="replace"))
     await process.wait()
     return stdout, stderr.result()
-
-
-async def _feed(pipe: asyncio.StreamWriter, data: bytes) -> None:
-    # A program need not read what it is given.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        pipe.write(data)
-        await pipe.drain()
-    pipe.close()
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

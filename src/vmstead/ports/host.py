@@ -35,10 +35,14 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes of memory: all of it, and what could be given to programs without swapping."""
+    """Bytes of memory: all of it, and what could be given to programs without swapping.
+
+    ``cache``: what ZFS's cache (ARC) holds besides, and gives up when programs need it.
+    """
 
     total: int
     available: int
+    cache: int = 0
 
 
 class Host(MachineFacts, NetworkFacts, DiskFacts, HostCounting, Protocol):

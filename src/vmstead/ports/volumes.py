@@ -6,7 +6,7 @@ What stands behind it (ZFS, a directory) is the driver's business; a use case as
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -36,11 +36,34 @@ class DiskSource:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A volume that exists. ``name`` is ``pool/some/volume``, ``size`` its bytes."""
+    """A volume that exists. ``name`` is ``pool/some/volume``, ``size`` its bytes.
+
+    Attributes:
+        obstacle: why nobody can open it now, as a sentence about it; None when it can be opened.
+        data: bytes that were written to it, as far as they count; None where only reading it would tell.
+    """
 
     name: str
     size: int
     source: DiskSource
+    obstacle: str | None = None
+    data: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """How a new dataset is to be encrypted.
+
+    Attributes:
+        cipher: by its name, such as ``AES-256-GCM``.
+        secret: a passphrase, or a key as 64 hexadecimal digits.
+        iterations: how often a passphrase is hashed.
+    """
+
+    cipher: str
+    secret: str = field(repr=False)
+    is_passphrase: bool
+    iterations: int
 
 
 class VolumeErrorKind(enum.Enum):
@@ -52,6 +75,10 @@ class VolumeErrorKind(enum.Enum):
     OUTSIDE = "outside the allowed roots"
     IN_USE = "in use"
     NO_SPACE = "no space"
+    #: It is encrypted, and its key is not there.
+    LOCKED = "locked"
+    #: Its pool is not there now, which says nothing about it.
+    UNAVAILABLE = "unavailable"
     FAILED = "failed"
 
 
@@ -63,17 +90,28 @@ class VolumeError(Exception):
         self.kind = kind
 
 
-class Volumes(Protocol):
-    """Makes, finds and removes volumes and disk files. Every method raises ``VolumeError``."""
+class BlockVolumes(Protocol):
+    """Makes, finds and removes volumes. Every method raises ``VolumeError``; UNAVAILABLE when the pool is away."""
 
     async def find(self, name: str) -> Volume:
         """The volume of that name (``pool/some/volume``); NOT_FOUND when there is none."""
 
     async def list(self) -> Sequence[Volume]:
-        """Every volume of every pool, by name."""
+        """Every volume of every pool that is there, by name."""
 
-    async def create(self, name: str, size: int) -> Volume:
-        """Make an empty sparse volume of ``size`` bytes.
+    async def create(
+        self,
+        name: str,
+        size: int,
+        *,
+        block_size: int | None = None,
+        is_sparse: bool = True,
+        encryption: Encryption | None = None,
+    ) -> Volume:
+        """Make an empty volume of ``size`` bytes, or as many more as its blocks need.
+
+        It is sparse; otherwise its space is set aside, where the storage can. ``block_size`` (bytes) is a wish as
+        well, None leaves it to the storage. Encryption is none: FAILED where the storage cannot.
 
         EXISTS when the name is taken, NOT_FOUND when the dataset above it does not exist, BAD_NAME, NO_SPACE.
         """
@@ -88,12 +126,26 @@ class Volumes(Protocol):
         removed. Of a volume that a guest writes to, the copy is what a power cut would have left.
         """
 
+    async def create_like(self, name: str, pattern: str) -> Volume:
+        """Make an empty volume that is as large as ``pattern`` and can take its place with ``replace``.
+
+        Errors are those of ``create``; FAILED when nothing could take that place.
+        """
+
     async def replace(self, name: str, by: str) -> None:
         """Let the volume ``name`` have the bytes of the volume ``by``, which is gone then; both have one size.
 
         All at once, and on the disk when this returns: at any moment ``name`` has all the old bytes or all the
-        new ones. What has it open goes on with the old ones. NOT_FOUND when either is not there.
+        new ones. What has it open goes on with the old ones. NOT_FOUND when either is not there; IN_USE when the
+        old bytes must stay, because snapshots share them.
         """
+
+    async def room(self, name: str) -> int:
+        """Bytes that can still be stored where a volume of that name lies, or would. BAD_NAME, NOT_FOUND."""
+
+
+class Volumes(BlockVolumes, Protocol):
+    """Volumes and disk files. Every method raises ``VolumeError``."""
 
     async def free(self, path: str) -> int:
         """Bytes that can still be stored where the API's path of a volume or a file leads.

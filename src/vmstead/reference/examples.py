@@ -47,6 +47,11 @@ _CALLS: dict[str, list[Any]] = {
     "pool.dataset.update": ["default/web01", {"volsize": 21474836480}],
     "pool.dataset.get_instance": ["default/web01"],
     "pool.dataset.delete": ["default/web01", {"recursive": True}],
+    "pool.dataset.lock": ["tank/secret"],
+    "pool.dataset.unlock": [
+        "tank/secret",
+        {"datasets": [{"name": "tank/secret", "passphrase": "correct horse battery staple"}]},
+    ],
     "pool.dataset.recommended_zvol_blocksize": ["default"],
     "pool.filesystem_choices": [["FILESYSTEM"]],
     "pool.snapshot.create": [{"dataset": "default/web01", "name": "before-upgrade"}],

@@ -8,17 +8,17 @@ from typing import Any, Literal
 
 from vmstead.ctx import Ctx
 from vmstead.devices._claims import claimed, discard_noted
-from vmstead.errors import NotFound, Problem, ValidationErrors
+from vmstead.errors import NotFound, Problem, ValidationErrors, raise_if
 from vmstead.kernel.model import Field, Model, NonEmpty, Text
 from vmstead.kernel.undo import undo
 from vmstead.ports.pools import Dataset, DatasetKind
-from vmstead.ports.volumes import VolumeError, VolumeErrorKind, volume_path
+from vmstead.ports.volumes import Encryption, VolumeError, VolumeErrorKind, volume_path
 from vmstead.query import Query
 from vmstead.rpc.queries import QueryOptions, query_for_one
 from vmstead.rpc.registry import Namespace
 from vmstead.storage.errors import storage_errors
 from vmstead.storage.events import DATASETS, gone, told
-from vmstead.storage.properties import DatasetShape, entry, size_of
+from vmstead.storage.properties import DatasetShape, bytes_of, entry, size_of
 from vmstead.store.unfinished import Kind, Unfinished
 from vmstead.vm.usage import refuse_active
 
@@ -61,7 +61,10 @@ class UserProperty(Model):
 
 
 class Properties(Model):
-    """What is known of a dataset beside its contents. Those that concern ZFS alone are kept and read back."""
+    """What is known of a dataset beside its contents.
+
+    In a pool that is a folder, those that concern ZFS are kept and read back, and have no effect.
+    """
 
     comments: Text | None = Field(None, description="For people; INHERIT or null: none.")
     compression: Text | None = Field(None, description="How ZFS is to compress it.")
@@ -82,20 +85,45 @@ class Properties(Model):
     managedby: Text | None = Field(None, description="Who takes care of it.")
 
 
+class EncryptionOptions(Model):
+    """How a dataset is to be encrypted."""
+
+    algorithm: Literal[
+        "AES-128-CCM", "AES-192-CCM", "AES-256-CCM", "AES-128-GCM", "AES-192-GCM", "AES-256-GCM"
+    ] = Field("AES-256-GCM", description="The cipher.")
+    passphrase: Text | None = Field(None, min_length=8, description="A passphrase to unlock it with.")
+    key: str | None = Field(
+        None, pattern=r"^[0-9a-fA-F]{64}$", description="A key instead, as 64 hexadecimal digits."
+    )
+    pbkdf2iters: int = Field(350000, ge=100000, description="How often the passphrase is hashed.")
+    generate_key: Literal[False] = Field(False, description="No keys are kept here, so none is made up.")
+
+
 class DatasetCreate(Properties):
     """A dataset to make."""
 
     name: NonEmpty = Field(description="Its name: <pool>/<name>.")
     type: Literal["FILESYSTEM", "VOLUME"] = Field("FILESYSTEM", description="What to make.")
-    volsize: int | None = Field(None, description="VOLUME: its bytes, a multiple of 512.")
-    volblocksize: Text | None = Field(None, description="VOLUME: ZFS's block size, such as 16K.")
-    sparse: bool = Field(True, description="VOLUME: take space when it is written; they always do here.")
+    volsize: int | None = Field(
+        None,
+        description="VOLUME: its bytes, a multiple of 512; ZFS makes a multiple of volblocksize of them.",
+    )
+    volblocksize: Literal["512", "512B", "1K", "2K", "4K", "8K", "16K", "32K", "64K", "128K"] | None = Field(
+        None, description="VOLUME: ZFS's block size; null: what suits the pool."
+    )
+    sparse: bool = Field(
+        True, description="VOLUME: take space when it is written. In a pool that is a folder they always do."
+    )
     force_size: bool = Field(False, description="VOLUME: has no effect.")
     create_ancestors: bool = Field(False, description="Also make the file systems above it.")
     user_properties: list[UserProperty] = Field([], description="Properties of the client's own.")
     share_type: Text | None = Field(None, description="FILESYSTEM: has no effect.")
-    encryption: Literal[False] = Field(False, description="Encrypted datasets are not made here.")
-    inherit_encryption: bool = Field(True, description="Has no effect.")
+    encryption: bool = Field(False, description="Encrypt it with a key of its own; in pools of ZFS.")
+    encryption_options: EncryptionOptions = Field(EncryptionOptions(), description="With encryption: how.")
+    inherit_encryption: bool = Field(
+        True,
+        description="Must be false with encryption; otherwise a dataset is encrypted as the one above it is.",
+    )
 
 
 @pool_dataset.method(
@@ -110,14 +138,14 @@ async def create(ctx: Ctx, pool_dataset_create: DatasetCreate) -> object:
     is_volume = given.type == "VOLUME"
     if is_volume and (not given.volsize or given.volsize < 0 or given.volsize % 512):
         raise ValidationErrors([Problem(f"{_CREATE}.volsize", "must be a multiple of 512 above 0")])
+    raise_if(await _encryption_problems(ctx, given))
     async with undo() as steps:
         with storage_errors(f"{_CREATE}.name"):
             notes = await _make_above(ctx, steps, name) if given.create_ancestors else []
             if is_volume:
-                notes.append(Unfinished(Kind.VOLUME, volume_path(name)))
-                await claimed(ctx, steps, notes[-1], partial(ctx.volumes.create, name, given.volsize or 0))
+                notes.append(await _make_volume(ctx, steps, given))
             else:
-                notes.append(await _make_filesystem(ctx, steps, name))
+                notes.append(await _make_filesystem(ctx, steps, name, _encryption(given)))
             await ctx.pools.set_properties(name, _chosen(given))
         await ctx.unfinished.forget(*notes)
     return told(ctx, DATASETS, "added", entry(await _find(ctx, name)))
@@ -136,10 +164,54 @@ async def _make_above(ctx: Ctx, steps: AsyncExitStack, name: str) -> list[Unfini
     return notes
 
 
-async def _make_filesystem(ctx: Ctx, steps: AsyncExitStack, name: str) -> Unfinished:
+async def _make_filesystem(
+    ctx: Ctx, steps: AsyncExitStack, name: str, encryption: Encryption | None = None
+) -> Unfinished:
     note = Unfinished(Kind.EMPTY_FILESYSTEM, name)
-    await claimed(ctx, steps, note, partial(ctx.pools.create_filesystem, name))
+    create = partial(ctx.pools.create_filesystem, name, encryption=encryption)
+    await claimed(ctx, steps, note, create)
     return note
+
+
+async def _make_volume(ctx: Ctx, steps: AsyncExitStack, given: DatasetCreate) -> Unfinished:
+    note = Unfinished(Kind.VOLUME, volume_path(given.name))
+    create = partial(
+        ctx.volumes.create,
+        given.name,
+        given.volsize or 0,
+        block_size=bytes_of(given.volblocksize) if given.volblocksize else None,
+        is_sparse=given.sparse,
+        encryption=_encryption(given),
+    )
+    await claimed(ctx, steps, note, create)
+    return note
+
+
+async def _encryption_problems(ctx: Ctx, given: DatasetCreate) -> list[Problem]:
+    if not given.encryption:
+        return []
+    problems = []
+    with storage_errors(f"{_CREATE}.name"):
+        pools = {each.name: each for each in await ctx.pools.pools()}
+    pool = pools.get(given.name.partition("/")[0])
+    if pool is not None and not pool.encrypts:
+        text = f"the pool {pool.name} is a folder, in which nothing is encrypted; use a pool of ZFS"
+        problems.append(Problem(f"{_CREATE}.encryption", text))
+    if given.inherit_encryption:
+        problems.append(Problem(f"{_CREATE}.inherit_encryption", "must be false with encryption"))
+    options = given.encryption_options
+    if (options.passphrase is None) == (options.key is None):
+        text = "either a passphrase or a key is expected"
+        problems.append(Problem(f"{_CREATE}.encryption_options", text))
+    return problems
+
+
+def _encryption(given: DatasetCreate) -> Encryption | None:
+    if not given.encryption:
+        return None
+    options = given.encryption_options
+    secret = options.passphrase or options.key or ""
+    return Encryption(options.algorithm, secret, options.passphrase is not None, options.pbkdf2iters)
 
 
 def _chosen(given: Properties) -> dict[str, object]:
@@ -240,6 +312,4 @@ def _files_in_use(ctx: Ctx, folder: str) -> list[str]:
 async def recommended_zvol_blocksize(ctx: Ctx, pool: NonEmpty) -> str:
     """The block size that a volume in this pool should have."""
     with storage_errors("pool"):
-        if pool not in {each.name for each in await ctx.pools.pools()}:
-            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"there is no pool {pool}")
-    return size_of(16384)
+        return size_of(await ctx.pools.block_size(pool))

@@ -4,7 +4,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from vmstead.errors import CallError, Problem, ValidationErrors
+from vmstead.errors import EDATASETISLOCKED, CallError, Problem, ValidationErrors
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind
 
 _ERRNOS = {
@@ -14,6 +14,8 @@ _ERRNOS = {
     VolumeErrorKind.IN_USE: errno.EBUSY,
     VolumeErrorKind.OUTSIDE: errno.EACCES,
     VolumeErrorKind.BAD_NAME: errno.EINVAL,
+    VolumeErrorKind.LOCKED: EDATASETISLOCKED,
+    VolumeErrorKind.UNAVAILABLE: errno.ENXIO,
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from vmstead.ctx import Ctx
 from vmstead.kernel.model import Field, Model
-from vmstead.ports.pools import Pool
+from vmstead.ports.pools import Device, Pool
 from vmstead.query import Query
 from vmstead.rpc.queries import QueryOptions
 from vmstead.rpc.registry import Namespace, parse_query
@@ -17,6 +17,9 @@ pool = Namespace("pool")
 _SPACE = uuid.UUID("6a1c8c0e-6f0e-4f7b-9c55-0d2f2f5b7a11")
 
 
+_USES = ("data", "log", "cache", "spare", "special", "dedup")
+
+
 class PoolShape(Model):
     """A pool. Sizes are bytes."""
 
@@ -24,7 +27,7 @@ class PoolShape(Model):
     name: str = Field(description="Its name.")
     guid: str = Field(description="A number that no other pool has.")
     path: str = Field(description="Where its files are.")
-    status: str = Field(description="ONLINE, or OFFLINE when its folder is not there.")
+    status: str = Field(description="ONLINE, OFFLINE when it is not there, or another of ZFS's words.")
     healthy: bool = Field(description="It can be used.")
     warning: bool = Field(description="Something needs attention.")
     status_code: str = Field(description="OK or UNAVAIL.")
@@ -44,7 +47,9 @@ class PoolShape(Model):
     dedup_table_quota: str = Field(description="How large that may get.")
     scan: None = Field(description="State of a scrub: there is none.")
     expand: None = Field(description="State of an expansion: there is none.")
-    topology: dict[str, list[Any]] = Field(description="What it is made of.")
+    topology: dict[str, list[Any]] = Field(
+        description="What it is made of, by use: its disks and groups of disks."
+    )
 
 
 def _entry(number: int, found: Pool) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def _entry(number: int, found: Pool) -> dict[str, Any]:
         "healthy": found.is_healthy,
         "warning": not found.is_healthy,
         "status_code": "OK" if found.is_healthy else "UNAVAIL",
-        "status_detail": None if found.is_healthy else f"the pool's folder is not there ({found.path})",
+        "status_detail": found.problem,
         **numbers,
         "fragmentation": "0",
         **{f"{name}_str": str(value) for name, value in numbers.items()},
@@ -73,7 +78,19 @@ def _entry(number: int, found: Pool) -> dict[str, Any]:
         "dedup_table_quota": "auto",
         "scan": None,
         "expand": None,
-        "topology": {name: [] for name in ("data", "log", "cache", "spare", "special", "dedup")},
+        "topology": {name: [_device(each) for each in found.devices.get(name, ())] for name in _USES},
+    }
+
+
+def _device(found: Device) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "type": found.kind,
+        "path": found.path,
+        "status": found.status,
+        "device": found.path and found.path.rpartition("/")[2],
+        "disk": None,
+        "children": [_device(each) for each in found.children],
     }
 
 

@@ -1,5 +1,6 @@
 """``pool.snapshot.*``: how volumes were at a time."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -8,17 +9,17 @@ from vmstead.devices._claims import claimed
 from vmstead.errors import NotFound, Problem, ValidationErrors
 from vmstead.kernel.model import Field, Model, NonEmpty, Text
 from vmstead.kernel.undo import undo
-from vmstead.ports.pools import Snapshot
-from vmstead.ports.volumes import volume_path
+from vmstead.ports.pools import Dataset, Snapshot
+from vmstead.ports.volumes import VolumeError, VolumeErrorKind, volume_path
 from vmstead.query import Query
 from vmstead.rpc.queries import QueryOptions, query_for_one
 from vmstead.rpc.registry import Namespace
+from vmstead.storage.attachments import users_of
 from vmstead.storage.errors import storage_errors
 from vmstead.storage.events import DATASETS, SNAPSHOTS, gone, told
 from vmstead.storage.properties import PropertyShape, entry, size_of
 from vmstead.store.unfinished import Kind, Unfinished
 from vmstead.vm.halting import halted
-from vmstead.vm.usage import active_users
 
 pool_snapshot = Namespace("pool.snapshot")
 
@@ -43,6 +44,7 @@ def _entry(found: Snapshot) -> dict[str, Any]:
         return {"parsed": parsed, "rawvalue": str(raw), "value": value, "source": "NONE", "source_info": None}
 
     seconds = int(found.created)
+    size = {} if found.size is None else {"volsize": prop(found.size, found.size, size_of(found.size))}
     return {
         "id": found.id,
         "name": found.id,
@@ -50,12 +52,12 @@ def _entry(found: Snapshot) -> dict[str, Any]:
         "snapshot_name": found.name,
         "pool": found.dataset.partition("/")[0],
         "type": "SNAPSHOT",
-        "createtxg": str(seconds),
+        "createtxg": str(found.number),
         "properties": {
             "creation": prop({"$date": seconds * 1000}, seconds, None),
             "used": prop(found.used, found.used, size_of(found.used)),
-            "referenced": prop(found.used, found.used, size_of(found.used)),
-            "volsize": prop(found.size, found.size, size_of(found.size)),
+            "referenced": prop(found.referenced, found.referenced, size_of(found.referenced)),
+            **size,
         },
     }
 
@@ -74,7 +76,7 @@ async def _find(ctx: Ctx, id: str) -> Snapshot:
 
 @pool_snapshot.query(role="SNAPSHOT_READ", returns=SnapshotShape)
 async def query(ctx: Ctx, query: Query) -> object:
-    """Snapshots of all volumes, by dataset and age."""
+    """Snapshots of all datasets, by dataset and age."""
     return query.apply([_entry(each) for each in await _all(ctx)])
 
 
@@ -88,9 +90,9 @@ async def get_instance(ctx: Ctx, id: NonEmpty, options: QueryOptions = {}) -> ob
 class SnapshotCreate(Model):
     """A snapshot to make."""
 
-    dataset: NonEmpty = Field(description="The volume.")
+    dataset: NonEmpty = Field(description="The volume or file system.")
     name: Text | None = Field(None, description="Its own name; required.")
-    recursive: bool = Field(False, description="Has no effect: nothing is below a volume.")
+    recursive: bool = Field(False, description="Also of all datasets below it, at the same moment.")
 
 
 @pool_snapshot.method(
@@ -99,7 +101,7 @@ class SnapshotCreate(Model):
     audit="Create snapshot {pool_snapshot_create[dataset]}@{pool_snapshot_create[name]}",
 )
 async def create(ctx: Ctx, pool_snapshot_create: SnapshotCreate) -> object:
-    """Keep how a volume is now.
+    """Keep how a volume is now; in a pool of ZFS also a file system.
 
     Virtual machines that use it and have ``suspend_on_snapshot`` halt for as long as that takes; for others it
     is as a power cut would leave it.
@@ -108,15 +110,29 @@ async def create(ctx: Ctx, pool_snapshot_create: SnapshotCreate) -> object:
     if not given.name:
         raise ValidationErrors([Problem(f"{_CREATE}.name", "is required")])
     with storage_errors(f"{_CREATE}.dataset"):
-        place = (await ctx.volumes.find(given.dataset)).source.path
-        halting = [vm for vm in await active_users(ctx, place) if vm.suspend_on_snapshot]
-    note = Unfinished(Kind.SNAPSHOT, f"{given.dataset}@{given.name}")
-    create = partial(ctx.pools.create_snapshot, given.dataset, given.name)
+        datasets = await ctx.pools.datasets()
+        names = _concerned(given, datasets)
+        vms = await users_of(ctx, names, datasets)
+    halting = [vm for vm in vms if vm.suspend_on_snapshot and ctx.states.get(vm.uuid).active]
+    notes = [Unfinished(Kind.SNAPSHOT, f"{name}@{given.name}") for name in names]
+    create = partial(ctx.pools.create_snapshot, given.dataset, given.name, is_recursive=given.recursive)
     async with halted(ctx, halting), undo() as steps:
         with storage_errors(f"{_CREATE}.name"):
-            made = await claimed(ctx, steps, note, create)
-        await ctx.unfinished.forget(note)
+            made = await claimed(ctx, steps, notes[0], create, *notes[1:])
+        await ctx.unfinished.forget(*notes)
     return told(ctx, SNAPSHOTS, "added", _entry(made))
+
+
+def _concerned(given: SnapshotCreate, datasets: Sequence[Dataset]) -> list[str]:
+    """What is to have a snapshot, ``given.dataset`` first. Raises VolumeError, when that can have none."""
+    found = next((each for each in datasets if each.name == given.dataset), None)
+    if found is None:
+        raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the dataset {given.dataset} does not exist")
+    if not found.takes_snapshots:
+        text = f"{given.dataset} is a folder, of which no snapshot can be made; of volumes it can"
+        raise VolumeError(VolumeErrorKind.FAILED, text)
+    below = [each.name for each in datasets if each.name.startswith(f"{given.dataset}/")]
+    return [given.dataset, *(below if given.recursive else [])]
 
 
 class SnapshotClone(Model):
@@ -150,7 +166,7 @@ async def clone(ctx: Ctx, pool_snapshot_clone: SnapshotClone) -> bool:
 class SnapshotDeleteOptions(Model):
     """How to delete."""
 
-    defer: bool = Field(False, description="Has no effect: clones do not hang on their snapshot.")
+    defer: bool = Field(False, description="Has no effect: what was cloned from it always stays.")
     recursive: bool = Field(False, description="Has no effect.")
 
 

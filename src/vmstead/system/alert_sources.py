@@ -83,8 +83,12 @@ def pool_findings(pools: Sequence[Pool]) -> list[Finding]:
     """Pools that cannot be used, and those that soon cannot."""
     found = []
     for pool in pools:
-        if not pool.is_healthy:
-            text = f"the pool {pool.name} is {pool.status}: disks and images in it cannot be used"
+        more = f" ({pool.problem})" if pool.problem else ""
+        if pool.status == "DEGRADED":
+            text = f"the pool {pool.name} is DEGRADED: it works, and the next failure may end that{more}"
+            found.append(Finding("PoolDegraded", pool.name, "ERROR", text))
+        elif not pool.is_healthy:
+            text = f"the pool {pool.name} is {pool.status}: disks and images in it cannot be used{more}"
             found.append(Finding("PoolUnavailable", pool.name, "CRITICAL", text))
         elif pool.size and (taken := 100 * (pool.size - pool.free) // pool.size) >= _FULL:
             text = f"the pool {pool.name} is {taken} % full; guests halt when it has no room left"

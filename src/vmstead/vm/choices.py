@@ -19,8 +19,9 @@ _ANYWHERE = ("0.0.0.0", "::", "127.0.0.1", "::1")  # noqa: S104 - a choice, not 
 
 @vm_device.method(role="VM_DEVICE_READ")
 async def disk_choices(ctx: Ctx) -> dict[str, str]:
-    """The volumes that a DISK can be, by path."""
-    return {volume_path(volume.name): volume.name for volume in await ctx.volumes.list()}
+    """The volumes that a DISK can be, by path; not those that are locked."""
+    volumes = await ctx.volumes.list()
+    return {volume_path(volume.name): volume.name for volume in volumes if volume.obstacle is None}
 
 
 @vm_device.method(role="VM_DEVICE_READ")

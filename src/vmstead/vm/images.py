@@ -158,6 +158,7 @@ async def _fill(
     """Give a volume the contents of an image. Both come with the field that errors name."""
     (image_field, path), (volume_field, name) = from_image, to_volume
     target = await _volume(ctx, volume_field, name)
+    _refuse_closed(volume_field, target)
     await refuse_active(ctx, volume_field, target.source.path)
     source, image = await _image(ctx, image_field, path, format)
     if image.size > target.size:
@@ -167,7 +168,7 @@ async def _fill(
     new = f"{target.name.rpartition('/')[0]}/vmstead-{secrets.token_hex(8)}"
     async with undo() as steps:
         with _failures(f"{path} could not be copied to {target.name}"):
-            create = partial(ctx.volumes.create, new, target.size)
+            create = partial(ctx.volumes.create_like, new, target.name)
             made = await claimed(ctx, steps, Unfinished(Kind.VOLUME, volume_path(new)), create)
             progress = _progress(ctx, f"Copying {path} to {target.name}")
             await ctx.log(f"{path} holds a disk of {image.size} bytes in the format {image.format}")
@@ -185,6 +186,7 @@ async def _replace(ctx: Ctx, name: str, new: str) -> None:
 async def _dump(ctx: Ctx, volume: Volume, to_file: tuple[str, str], format: str, *, over: bool) -> None:
     """Make an image of a volume."""
     field, path = to_file
+    _refuse_closed(field, volume)
     try:
         taken = await ctx.volumes.file_size(path) is not None
         place = await ctx.volumes.locate(path)
@@ -194,7 +196,7 @@ async def _dump(ctx: Ctx, volume: Volume, to_file: tuple[str, str], format: str,
         _refuse(field, f"{path} exists already; choose another name, or remove it first", errno.EEXIST)
     await refuse_active(ctx, field, place)
     image = Image("raw", volume.size)
-    await _weigh(ctx, volume.source, image, field, volume.name, field, path)
+    await _weigh(ctx, volume.source, image, field, volume.name, field, path, most=volume.data)
     new = f"{path.rpartition('/')[0]}/.vmstead-{secrets.token_hex(8)}"
     users = await active_users(ctx, volume.source.path)
     async with undo() as steps:
@@ -257,6 +259,11 @@ async def _volume(ctx: Ctx, attribute: str, text: str) -> Volume:
         _refuse(attribute, str(error), _ERRNOS.get(error.kind, errno.EINVAL))
 
 
+def _refuse_closed(attribute: str, volume: Volume) -> None:
+    if volume.obstacle is not None:
+        _refuse(attribute, volume.obstacle)
+
+
 async def _image(ctx: Ctx, attribute: str, path: str, format: str | None) -> tuple[DiskSource, Image]:
     """The image at a path, which may come from anybody."""
     try:
@@ -273,11 +280,21 @@ async def _image(ctx: Ctx, attribute: str, path: str, format: str | None) -> tup
 
 
 async def _weigh(
-    ctx: Ctx, source: DiskSource, image: Image, attribute: str, name: str, target_attribute: str, target: str
+    ctx: Ctx,
+    source: DiskSource,
+    image: Image,
+    attribute: str,
+    name: str,
+    target_attribute: str,
+    target: str,
+    *,
+    most: int | None = None,
 ) -> None:
-    """Refuse what is damaged, and what there is no room for."""
+    """Refuse what is damaged, and what there is no room for. ``most``: the bytes in it, where that is known."""
     try:
         needed = await ctx.images.weigh(source, image)
+        # Of a block device QEMU does not know what is empty.
+        needed = needed if most is None else min(needed, most)
         free = await ctx.volumes.free(target)
     except ImageError as error:
         _refuse(attribute, f"{name} {error}")

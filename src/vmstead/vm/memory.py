@@ -15,11 +15,14 @@ _SHARE = 0.9
 async def available(ctx: Ctx, *, overcommit: bool) -> int:
     """Bytes that can still be given to VMs.
 
-    Without overcommit, what running VMs have been promised and have not touched yet counts as taken.
+    Without overcommit, what running VMs have been promised and have not touched yet counts as taken, and so does
+    ZFS's cache.
     """
     memory = await ctx.host.memory()
     usable = int(memory.available * _SHARE)
-    if not overcommit:
+    if overcommit:
+        usable += memory.cache
+    else:
         usable -= await _outstanding(ctx) + ctx.promised_memory.total
     return max(0, usable)
 

@@ -13,7 +13,10 @@ vm = Namespace("vm")
 
 @vm.method(role="VM_READ")
 async def get_available_memory(ctx: Ctx, overcommit: bool = False) -> int:
-    """Bytes that can still be given to VMs; with overcommit, what running VMs have not touched counts as free."""
+    """Bytes that can still be given to VMs.
+
+    With overcommit, what running VMs have not touched counts as free, and what ZFS's cache would give up.
+    """
     return await memory.available(ctx, overcommit=overcommit)
 
 

@@ -1,5 +1,6 @@
 """Which virtual machines use a volume or a file, by where it really lies."""
 
+import asyncio
 import errno
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,8 +25,11 @@ async def _place(ctx: Ctx, path: str) -> Path | None:
 
 async def users(ctx: Ctx, place: Path) -> list[int]:
     """Ids of the VMs with a device that leads to this place, active or not."""
-    paths = ((each.vm, getattr(each.device, "path", None)) for each in placed(ctx.vms.all_devices()))
-    return sorted({vm for vm, path in paths if path and await _place(ctx, path) == place})
+    devices = ((each.vm, getattr(each.device, "path", None)) for each in placed(ctx.vms.all_devices()))
+    paths = [(vm, path) for vm, path in devices if path]
+    # All at once: the storage is looked at once for all of them.
+    places = await asyncio.gather(*(_place(ctx, path) for _, path in paths))
+    return sorted({vm for (vm, _), found in zip(paths, places, strict=True) if found == place})
 
 
 async def active_users(ctx: Ctx, place: Path) -> list[Vm]:

@@ -44,6 +44,18 @@ async def test_memory_is_what_programs_could_be_given(host: LinuxHost, proc: Pat
     assert await host.memory() == Memory(total=8_000_000 * 1024, available=5_000_000 * 1024)
 
 
+async def test_what_the_cache_of_zfs_would_give_up_is_told(host: LinuxHost, proc: Path) -> None:
+    (proc / "meminfo").write_text("MemTotal: 100 kB\nMemAvailable: 40 kB\n")
+    (proc / "spl/kstat/zfs").mkdir(parents=True)
+    table = proc / "spl/kstat/zfs/arcstats"
+    head = "13 1 0x01 147 39984 1 2\nname                            type data\n"
+    for size, minimum, cache in ((5000, 2000, 3000), (1000, 2000, 0)):
+        table.write_text(
+            f"{head}size                            4    {size}\nc_min                           4    {minimum}\n"
+        )
+        assert (await host.memory()).cache == cache
+
+
 async def test_processes_are_told_in_bytes_and_gone_ones_left_out(host: LinuxHost, proc: Path) -> None:
     for pid, content in ((7, "500 30 10 1 0 20 0\n"), (8, "0 0 0 0 0 0 0\n"), (9, "")):
         (proc / str(pid)).mkdir()

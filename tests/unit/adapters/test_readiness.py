@@ -9,6 +9,7 @@ import pytest
 
 from vmstead.adapters.engine_choice import Surroundings
 from vmstead.adapters.fake_host import FakeHost
+from vmstead.adapters.fake_zfs import FakeZfs
 from vmstead.adapters.readiness import examine
 from vmstead.config import Address, Config
 from vmstead.ports.readiness import Finding, Verdict
@@ -103,6 +104,36 @@ async def test_where_guests_are_pretended_nothing_of_theirs_is_looked_for(
         ("server", POOR),
     ]
     assert report[0].text == f"{engine}: guests are only pretended, nothing is needed"
+
+
+# --- pools of ZFS -----------------------------------------------------------------------------------
+
+
+async def test_pools_of_zfs_are_there_or_it_is_told_how_to_have_them(tmp_path: Path) -> None:
+    zfs = FakeZfs(tmp_path / "zfs")
+    names = {"tank": "tank", "fast": "tank/vms"}
+    config = Config(state=tmp_path, socket=tmp_path / "socket", engine="memory", zfs_pools=names)
+
+    async def pools(*, is_root: bool = True) -> list[Finding]:
+        around = Surroundings(is_root, (), tmp_path / "qemu.conf", lambda: True)
+        report = examine(config, FakeHost(), around, zfs.host)
+        return [finding async for finding in report if finding.name == "pool"]
+
+    tank, fast = await pools()
+    assert (tank.verdict, tank.text) == (GOOD, "tank, on ZFS (tank), 64.0 GiB free")
+    assert (fast.verdict, fast.text) == (POOR, "the pool fast is not there: ZFS has no tank/vms")
+    assert (fast.mend or "").startswith("zfs create -p tank/vms")
+    assert next((each.verdict, each.mend) for each in await pools(is_root=False)) == (
+        POOR,
+        "run the server as root",
+    )
+    zfs.export("tank")
+    tank, _ = await pools()
+    assert tank.mend == "zpool import tank"
+    zfs.is_installed = False
+    tank, _ = await pools()
+    assert tank.text == "the pool tank cannot be used: ZFS is not installed on this host"
+    assert tank.mend == "apt-get install zfsutils-linux"
 
 
 # --- QEMU -------------------------------------------------------------------------------------------

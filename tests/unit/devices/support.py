@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from vmstead.adapters.all_pools import Storage
+from vmstead.adapters.dir_pools import DirPools
 from vmstead.adapters.dir_volumes import DirVolumes
 from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.memory_engine import MemoryEngine
+from vmstead.adapters.places import Places
+from vmstead.adapters.pool_files import PoolFiles
 from vmstead.adapters.qemu_img import QemuImg
 from vmstead.app import build
 from vmstead.config import Address, Config
@@ -73,11 +77,12 @@ def workbench(tmp_path: Path) -> Iterator[Bench]:
     engine, machine, volumes = Engine(clock), FakeHost(), DirVolumes({"tank": pool})
     listen = Address("127.0.0.1", OWN_PORT)
     config = Config(state=tmp_path, socket=tmp_path / "socket", listen=listen, pools={"tank": pool})
+    stored = Storage(volumes, PoolFiles(Places({"tank": pool})), DirPools({"tank": pool}, volumes))
     with (
         closing(open_database(tmp_path / "vmstead.db")) as database,
         closing(open_journal(tmp_path / "audit.db", "audit_migrations")) as journal,
     ):
-        services = build(config, database, journal, engine, volumes, machine, clock, QemuImg())
+        services = build(config, database, journal, engine, stored, machine, clock, QemuImg())
         yield Bench(Ctx(**vars(services), session=InternalSession()), engine, machine, volumes, pool)
 
 

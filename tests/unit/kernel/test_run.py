@@ -1,16 +1,25 @@
 """Running programs: what they are given, what they leave, and that they end."""
 
 import asyncio
+import contextlib
 import os
 import select
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from vmstead.kernel.run import CommandError, run
+
+#: The standard event loop and, where it is installed, the faster one.
+LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop]
+with contextlib.suppress(ImportError):
+    import uvloop
+
+    LOOPS.append(uvloop.Loop)
 
 #: Seconds that nothing here may take.
 PATIENCE = 5
@@ -49,6 +58,19 @@ async def test_a_program_gets_the_files_that_it_is_given_and_no_others(tmp_path:
     finally:
         os.close(given)
         os.close(kept)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_program_that_ends_at_once_is_as_good_as_any_other(
+    loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def often() -> None:
+        for stdin in (b"", b"x" * 100_000):
+            assert [await run(["true"], stdin=stdin) for _ in range(50)] == [b""] * 50
+        assert await run(["cat"], stdin=b"x" * 100_000) == b"x" * 100_000
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(often())
 
 
 async def test_texts_are_english_and_variables_are_added_to_our_own() -> None:

@@ -25,6 +25,15 @@ def test_pools_are_told_before_they_are_full(size: int, free: int, level: str | 
     )
 
 
+def test_a_pool_that_still_works_is_told_of_with_what_is_wrong() -> None:
+    pool = Pool(
+        "tank", "/mnt/tank", 100, 50, False, "DEGRADED", problem="Replace the device using 'zpool replace'."
+    )
+    (finding,) = pool_findings([pool])
+    assert (finding.kind, finding.level) == ("PoolDegraded", "ERROR")
+    assert "Replace the device" in finding.text
+
+
 def test_a_pool_that_is_gone_is_not_called_full() -> None:
     findings = pool_findings([Pool("tank", "/mnt/tank", 0, 0, False, "OFFLINE")])
     assert [(each.kind, each.level) for each in findings] == [("PoolUnavailable", "CRITICAL")]

@@ -51,6 +51,12 @@ async def refusal(bench: Bench, vm: Vm, **options: bool) -> CallError:
 # --- what is free -----------------------------------------------------------------------------------
 
 
+async def test_what_zfs_caches_is_free_for_those_who_overcommit(bench: Bench) -> None:
+    bench.machine.cache = 100 * MiB
+    assert await free(bench) == 900
+    assert await free(bench, overcommit=True) == 1000
+
+
 async def test_a_tenth_stays_with_the_host(bench: Bench) -> None:
     assert await free(bench) == 900
     assert await free(bench, overcommit=True) == 900
