@@ -9,178 +9,38 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import structlog
 
 from vmstead import editions
-from vmstead.adapters import readiness
-from vmstead.adapters.all_pools import Storage, storage
-from vmstead.adapters.certificate import ServerCertificate
-from vmstead.adapters.console_files import ConsoleFiles
-from vmstead.adapters.engine_choice import CONSOLES, make_engine
+from vmstead.adapters.all_pools import storage
+from vmstead.adapters.engine_choice import make_engine
 from vmstead.adapters.linux_host import LinuxHost
 from vmstead.adapters.qemu_img import QemuImg
 from vmstead.adapters.server_tls import ServerTls, TlsError
 from vmstead.adapters.zfs.programs import THIS_HOST, ZfsHost
 from vmstead.config import Config
 from vmstead.ctx import Services
-from vmstead.kernel.bus import Bus
 from vmstead.kernel.clock import Clock, SystemClock
-from vmstead.kernel.consoles import Consoles
-from vmstead.kernel.jobs import COLLECTION, Jobs
-from vmstead.kernel.ledger import Ledger
-from vmstead.kernel.locks import Locks
-from vmstead.kernel.measuring import Measuring
-from vmstead.kernel.states import States
-from vmstead.kernel.tasks import Tasks
-from vmstead.kernel.viewers import Viewers
-from vmstead.ports.engine import DomainState, Engine
+from vmstead.ports.engine import Engine
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
 from vmstead.ports.volumes import Volumes
-from vmstead.rpc.caller import Caller
-from vmstead.rpc.dispatch import owner_of
-from vmstead.rpc.registry import Namespace, table
-from vmstead.rpc.sessions import Sessions
-from vmstead.rpc.sources import Source, Sources
-from vmstead.rpc.throttle import Throttle
-from vmstead.rpc.tokens import Tokens
-from vmstead.storage import dataset, encryption, filesystem, permissions, pool, snapshot
-from vmstead.storage import events as storage_events
-from vmstead.store.accounts import AccountStore
-from vmstead.store.alerts import AlertStore
-from vmstead.store.audit import AuditStore
 from vmstead.store.db import Database, DatabaseError, open_database
-from vmstead.store.factors import FactorStore
-from vmstead.store.groups import GroupStore
 from vmstead.store.journal import Journal, open_journal
-from vmstead.store.memory import MemoryStore
-from vmstead.store.seal import Seal
-from vmstead.store.unfinished import UnfinishedStore
-from vmstead.store.vms import VmStore
 from vmstead.system import (
-    account_events,
-    accounts,
     alert,
-    api_keys,
-    audit,
-    auth,
-    bulk,
-    catalogue,
-    core,
-    disk,
-    groups,
-    network,
-    privileges,
-    product,
-    reporting,
-    service,
-    sessions,
-    settings,
-    transfer,
-    twofactor,
-    user_secrets,
-    users,
-)
-from vmstead.system import info as system_info
-from vmstead.system import readiness as host_readiness
-from vmstead.vm import (
-    choices,
-    clone,
-    console_log,
-    crud,
-    device,
-    display,
-    events,
-    guest_network,
-    halting,
-    holding,
-    host_power,
-    images,
-    info,
-    lifecycle,
-    memory_info,
-    stats,
 )
 from vmstead.vm import host as host_end
 from vmstead.vm.recovery import clean_up
 from vmstead.web.application import Application
 from vmstead.web.ratelimit import RateLimit
 from vmstead.web.server import WebServer
+from vmstead.wiring import JOB_LOGS, build, pools
 
 log = structlog.get_logger()
 
-#: All that clients can call. A module has a namespace of its own; several may share a name.
-NAMESPACES: list[Namespace] = [
-    crud.vm,
-    clone.vm,
-    lifecycle.vm,
-    info.vm,
-    console_log.vm,
-    memory_info.vm,
-    guest_network.vm,
-    stats.vm,
-    display.vm,
-    device.vm_device,
-    choices.vm_device,
-    images.vm,
-    images.vm_device,
-    filesystem.filesystem,
-    permissions.filesystem,
-    pool.pool,
-    dataset.pool_dataset,
-    encryption.pool_dataset,
-    snapshot.pool_snapshot,
-    auth.auth,
-    sessions.auth,
-    twofactor.twofactor,
-    users.user,
-    user_secrets.user,
-    groups.group,
-    privileges.privilege,
-    api_keys.api_key,
-    audit.audit,
-    core.core,
-    bulk.core,
-    catalogue.core,
-    transfer.core,
-    product.system,
-    product.failover,
-    product.truenas,
-    product.vmstead,
-    system_info.system,
-    settings.general,
-    settings.advanced,
-    settings.ntpserver,
-    network.interface,
-    network.general,
-    network.configuration,
-    disk.disk,
-    service.service,
-    host_power.system,
-    alert.alert,
-    reporting.reporting,
-    host_readiness.system,
-]
-
-#: Collections with arguments, which are told of while somebody has subscribed.
-SOURCES: list[Source] = [reporting.REALTIME, stats.STATS]
-
-#: What subscribing takes, for every collection.
-EVENT_ROLES: dict[str, str | None] = {
-    **events.ROLES,
-    **host_power.ROLES,
-    **alert.ROLES,
-    **storage_events.ROLES,
-    **account_events.ROLES,
-    COLLECTION: None,
-    **{each.name: each.role for each in SOURCES},
-}
-
-#: Folder in that of the state.
-_JOB_LOGS = "jobs"
 #: Seconds that calls under way get to end when the server stops.
 _PATIENCE = 5.0
 #: Hosts to listen on that are no names of this machine.
@@ -267,92 +127,6 @@ async def running(
         yield Server(services, await _listen(web, config, services, stack))
 
 
-def build(
-    config: Config,
-    database: Database,
-    journal: Journal,
-    engine: Engine,
-    stored: Storage,
-    host: Host,
-    clock: Clock,
-    images: Images,
-) -> Services:
-    """The services, wired together."""
-    bus, tasks, console_logs = Bus(), Tasks(), ConsoleFiles(config.state / CONSOLES)
-    consoles = Consoles(engine, console_logs)
-    memory = MemoryStore(database)
-    seal = Seal(config.state / "secret.key")
-    account_store = AccountStore(database)
-    trail = AuditStore(journal, clock, config.audit_entries, lambda: audit.kept_for(services))
-
-    def renewed(caller: Caller) -> Caller | None:
-        return accounts.renewed(services, caller)
-
-    tokens = Tokens(clock, renewed)
-    idle = config.session_idle * 60 or None
-
-    def on_state(uuid: str, old: DomainState, new: DomainState) -> None:
-        if new.active and not old.active:
-            consoles.watch(uuid)
-        events.state_changed(services, uuid, new)
-        if new.active is not old.active:
-            services.measuring.check()
-
-    def on_viewed(uuid: str) -> None:
-        services.tasks.start(holding.viewed(services, uuid), name=f"a look at {uuid}")
-
-    def on_connected() -> None:
-        # Guests went on while the connection was away; their consoles did not.
-        consoles.watch_all(states.active())
-        services.tasks.start(halting.resume_left(services), name="letting halted guests go on")
-
-    states = States(clock, on_state, on_connected, on_viewed)
-    measuring = Measuring(clock, tasks, states, engine, host, stored.pools, config.history * 60)
-    services = Services(
-        config=config,
-        clock=clock,
-        bus=bus,
-        jobs=Jobs(clock, bus, owner_of, config.state / _JOB_LOGS),
-        locks=Locks(clock),
-        states=states,
-        engine=engine,
-        host=host,
-        volumes=stored.volumes,
-        images=images,
-        files=stored.files,
-        pools=stored.pools,
-        vms=VmStore(database, seal),
-        accounts=account_store,
-        unfinished=UnfinishedStore(database),
-        memory=memory,
-        alerts=AlertStore(memory),
-        promised_memory=Ledger(),
-        consoles=consoles,
-        console_logs=console_logs,
-        viewers=Viewers(),
-        examine=partial(readiness.examine, config, host, zfs=stored.zfs),
-        tokens=tokens,
-        sessions=Sessions(clock, bus, tokens, trail, renewed, lambda: account_store.version, idle),
-        groups=GroupStore(database),
-        factors=FactorStore(database, seal),
-        trail=trail,
-        throttle=Throttle(clock, trail.knows),
-        certificate_digest=ServerCertificate(config.certificate).digest,
-        tasks=tasks,
-        measuring=measuring,
-        sources=Sources(SOURCES, lambda: services),
-        methods=table(NAMESPACES),
-        event_roles=EVENT_ROLES,
-    )
-    return services
-
-
-def pools(config: Config) -> dict[str, Path]:
-    """The folder of every pool that is one; there is always a pool ``default``."""
-    found = {"default": config.state / "pools" / "default", **config.pools}
-    return {name: folder for name, folder in found.items() if name not in config.zfs_pools}
-
-
 def _open_state(config: Config, stack: AsyncExitStack) -> tuple[Database, Journal]:
     """Make the state folder, claim it for this process, and open what is stored in it."""
     state = config.state
@@ -373,7 +147,7 @@ def _open_state(config: Config, stack: AsyncExitStack) -> tuple[Database, Journa
             f"another server is using {state}; stop it, or choose another folder with --state"
         ) from None
     # Jobs end with the server that they ran in.
-    shutil.rmtree(state / _JOB_LOGS, ignore_errors=True)
+    shutil.rmtree(state / JOB_LOGS, ignore_errors=True)
     if config.is_default_state and os.geteuid() == 0 and "default" not in config.zfs_pools:
         _link_default_pool(state)
     try:

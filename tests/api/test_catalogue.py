@@ -8,9 +8,9 @@ import jsonschema
 from pydantic import TypeAdapter
 
 from tests.harness import Host, server
-from vmstead.app import NAMESPACES
 from vmstead.client import ejson
 from vmstead.rpc.registry import table
+from vmstead.surface import NAMESPACES
 from vmstead.system.catalogue import EventMeta, MethodMeta, ServiceMeta
 from vmstead.system.secrets import hash_password
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tests.harness import server
-from vmstead.app import NAMESPACES
 from vmstead.rpc.registry import table
+from vmstead.surface import NAMESPACES
 
 METHODS = table(NAMESPACES)
 

@@ -10,9 +10,9 @@ from tests import rights
 from tests.api.test_auth import account
 from tests.api.test_console import opened, running, shell
 from tests.harness import Api, Host, server
-from vmstead.app import NAMESPACES
 from vmstead.rpc.caller import FULL_ADMIN
 from vmstead.rpc.registry import table
+from vmstead.surface import NAMESPACES
 from vmstead.system.accounts import caller_for
 from vmstead.system.roles import ROLES
 

@@ -11,11 +11,11 @@ import pytest
 from tests.harness import PATIENCE, Host, server
 from vmstead import editions
 from vmstead.adapters.fake_host import FakeHost
-from vmstead.app import NAMESPACES
 from vmstead.errors import ENOMETHOD
 from vmstead.ports.hardware import UsbDevice
 from vmstead.ports.host import Interface
 from vmstead.rpc.registry import table
+from vmstead.surface import NAMESPACES
 
 BEFORE_26 = ["v25.04.2", "v25.10.0", "v25.10.1", "v25.10.2", "v25.10.3", "v25.10.4", "v25.10.5"]
 ALL = [*BEFORE_26, "v26.0.0"]

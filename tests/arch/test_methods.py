@@ -7,10 +7,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from tests.arch.source import PACKAGE, ROOT
-from vmstead.app import NAMESPACES
 from vmstead.devices import TYPES
 from vmstead.kernel.model import SECRET_KEYS, Model
 from vmstead.rpc.registry import table
+from vmstead.surface import NAMESPACES
 from vmstead.system.roles import ROLES
 
 METHODS = table(NAMESPACES)

@@ -83,6 +83,8 @@ TESTED_ELSEWHERE = {
     "cli/demo.py": "tests/guest/test_demo.py",
     "demo/guest.py": "tests/guest/test_demo_guest.py",
     "app.py": "tests/api",
+    "wiring.py": "tests/api",
+    "surface.py": "tests/api/test_catalogue.py",
     "ctx.py": "tests/api",
     "cli/doctor.py": "tests/e2e/test_commands.py",
     "cli/accounts.py": "tests/e2e/test_accounts.py",

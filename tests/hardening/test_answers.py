@@ -6,10 +6,10 @@ from pathlib import Path
 
 from tests.harness import server
 from vmstead.adapters.memory_engine import MemoryEngine
-from vmstead.app import NAMESPACES
 from vmstead.kernel.clock import ManualClock
 from vmstead.ports.engine import Capabilities, Domain, EngineError, EngineErrorKind
 from vmstead.rpc.registry import table
+from vmstead.surface import NAMESPACES
 
 #: Methods that tell what there is to choose from.
 CHOICES = sorted(name for name in table(NAMESPACES) if name.endswith(("_choices", "bootloader_options")))

@@ -22,12 +22,12 @@ from tests.daemons import needs_private_libvirtd, state_folder
 from tests.harness import Api, ApiFailure, Host, server
 from tests.mortal import private_server
 from vmstead.adapters.memory_engine import MemoryEngine
-from vmstead.app import NAMESPACES
 from vmstead.kernel.clock import ManualClock
 from vmstead.kernel.model import SECRET_KEYS
 from vmstead.log import configure
 from vmstead.ports.engine import Domain
 from vmstead.rpc.registry import table
+from vmstead.surface import NAMESPACES
 
 #: What no place but the one that it is for may show.
 PASSWORD, TYPED, OTHER = "Hush-Password", "Typed-Wrong", "In-The-Wrong-Place"

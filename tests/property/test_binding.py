@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from tests.property.fuzzing import EXAMPLES
 from tests.property.schemas import ANYTHING, Schemas, changed
 from vmstead import __version__
-from vmstead.app import NAMESPACES
 from vmstead.errors import ValidationErrors
 from vmstead.reference import describe
 from vmstead.rpc import protocol
 from vmstead.rpc.protocol import Rejected
 from vmstead.rpc.registry import Method, table
+from vmstead.surface import NAMESPACES
 
 METHODS = table(NAMESPACES)
 #: All queries take the same.

@@ -397,8 +397,3 @@ def test_a_name_of_the_file_that_is_not_understood_is_a_mistake_too(monkeypatch:
     monkeypatch.setenv("VMSTEAD_CONFIG", "~nobody-of-that-name/x")
     with pytest.raises(ConfigError, match=r"^VMSTEAD_CONFIG = '~nobody-of-that-name/x' is not understood: "):
         load({})
-
-
-def test_every_setting_says_what_it_is_for() -> None:
-    for name, field in OPTIONS.items():
-        assert field.metadata["help"].endswith("."), name

@@ -24,9 +24,9 @@ def reference(folder: Path | None, commands: Path | None) -> None:
 
 
 def _write(folder: Path) -> None:
-    from vmstead.app import EVENT_ROLES, NAMESPACES, SOURCES
     from vmstead.reference import collections, describe, pages
     from vmstead.rpc.registry import table
+    from vmstead.surface import EVENT_ROLES, NAMESPACES, SOURCES
 
     methods = table(NAMESPACES)
     document = describe(methods, __version__, collections(methods, EVENT_ROLES, SOURCES))

@@ -17,7 +17,6 @@ from vmstead.adapters.memory_engine import MemoryEngine
 from vmstead.adapters.places import Places
 from vmstead.adapters.pool_files import PoolFiles
 from vmstead.adapters.qemu_img import QemuImg
-from vmstead.app import build
 from vmstead.config import Address, Config
 from vmstead.ctx import Ctx
 from vmstead.devices import Device, Placed
@@ -28,6 +27,7 @@ from vmstead.ports.engine import EngineInfo
 from vmstead.rpc.session import InternalSession
 from vmstead.store.db import open_database
 from vmstead.store.journal import open_journal
+from vmstead.wiring import build
 
 #: Where the server itself listens.
 OWN_PORT = 6080

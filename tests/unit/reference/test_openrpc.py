@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from vmstead.app import NAMESPACES
 from vmstead.cli.reference import reference
 from vmstead.reference import describe, html, pages
 from vmstead.reference.examples import example
 from vmstead.rpc.registry import Method, table
+from vmstead.surface import NAMESPACES
 
 METHODS = table(NAMESPACES)
 ROOT = Path(__file__).parents[3]
