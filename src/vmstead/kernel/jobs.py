@@ -14,12 +14,12 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
-import msgspec
 import structlog
 
 from vmstead.errors import ApiError, CallError, NotFound
 from vmstead.kernel.bus import Bus, Change, Event
 from vmstead.kernel.clock import Clock
+from vmstead.kernel.encode import encode
 from vmstead.kernel.job import Job, JobState, Owner
 from vmstead.kernel.joblog import JobLog
 from vmstead.kernel.model import masked
@@ -280,7 +280,7 @@ def _weigh(job: Job) -> None:
     if job.result is None:
         return
     try:
-        job.size = len(msgspec.json.encode(job.result))
+        job.size = len(encode(job.result).encode())
     except (TypeError, ValueError, RecursionError) as error:
         log.warning("a job's result cannot be sent", job=job.id, method=job.method, reason=str(error))
         job.result, job.encoding_error = None, repr(error)

@@ -5,6 +5,7 @@ process meanwhile. ``re`` cannot be stopped, ``regex`` can; so the former says w
 looks for it.
 """
 
+import math
 import re
 import time
 import warnings
@@ -16,6 +17,13 @@ MAX_LENGTH = 1024
 _PATIENCE = 0.1
 #: Seconds after which an expression that is kept gets them again.
 _WINDOW = 10.0
+
+
+#: Counted repetitions, of which the highest numbers count.
+_COUNTED = re.compile(r"\{(\d*),?(\d*)\}")
+#: What an expression may be worth: its characters times all its repetitions, as if each stood in the others. Those
+#: that do take half a kilobyte each when they are compiled.
+_LARGEST = 1_000_000
 
 
 class TooSlow(Exception):
@@ -30,6 +38,9 @@ class Pattern:
     """
 
     def __init__(self, text: str) -> None:
+        counts = [max(map(int, filter(None, each)), default=1) for each in _COUNTED.findall(text)]
+        if len(text) * math.prod(counts) > _LARGEST:
+            raise ValueError("too many repetitions")
         # Loaded for those who need it: it takes longer than the rest of the query language.
         import regex
 

@@ -16,18 +16,15 @@ import errno as errnos
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import msgspec
-
 from vmstead.errors import ENOMETHOD, ApiError, CallError, NotFound, ValidationErrors, errname
 from vmstead.kernel.bus import Event
+from vmstead.kernel.encode import encode
 from vmstead.rpc import protocol
 from vmstead.rpc.codec import Broken
 from vmstead.rpc.protocol import Call, Rejected
 
 _VERSION = "1"
 _INVALID_TEXT, _INTERNAL_ERROR = 1007, 1011
-
-_encoder = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,4 +159,4 @@ def _error(id: object, number: int, reason: str) -> str:
 
 
 def _encode(message: dict[str, object]) -> str:
-    return _encoder.encode(message).decode()
+    return encode(message)

@@ -35,6 +35,23 @@ def test_what_python_does_not_know_is_none(pattern: str) -> None:
         Pattern(pattern)
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    ["(((a{1000}){1000}){1000}){1000}", "(?:(?:a?){400}){,400}", "(((a{1,99}){99,}){99}){99}", "a{10000000}"],
+)
+def test_what_would_take_all_memory_is_refused_before_it_is_compiled(pattern: str) -> None:
+    with pytest.raises(ValueError, match="too many repetitions"):
+        Pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", r"(\d{1,3}\.){3}\d{1,3}", "a{1000}", "{x}", "a{}"],
+)
+def test_what_people_write_is_taken(pattern: str) -> None:
+    assert Pattern(pattern).matches("") is False
+
+
 def test_what_takes_too_long_is_stopped_and_stays_so_for_a_while() -> None:
     pattern = Pattern(ENDLESS)
     began = time.monotonic()
