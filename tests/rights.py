@@ -14,12 +14,15 @@ EVERYBODY = """
 
 #: Everybody who is logged in: what is about the session itself, or looks by itself at whose things it is about.
 #: ``api_key.*``: one's own keys, others with API_KEY_WRITE. ``core.download``: what the method in it takes.
-#: ``core.*job*``: one's own jobs, all of them for administrators. ``user.*``: oneself, others with ACCOUNT_WRITE.
+#: ``core.bulk``: what the method in it takes. ``core.get_*``: what one may call and subscribe to.
+#: ``core.*job*``: one's own jobs, all of them for administrators. ``core.resize_shell``: whose console it is, its id
+#: tells. ``user.*``: oneself, others with ACCOUNT_WRITE.
 #: ``system.*``, ``vmstead.*``: whom a client talks to, which it must find out whatever it may do.
 LOGGED_IN = """
     api_key.create api_key.delete api_key.my_keys api_key.update
     auth.generate_token auth.logout auth.me auth.set_attribute
-    core.download core.get_jobs core.job_abort core.job_wait core.subscribe core.unsubscribe
+    core.bulk core.download core.get_events core.get_jobs core.get_methods core.get_services core.job_abort
+    core.job_download_logs core.job_wait core.resize_shell core.subscribe core.unsubscribe
     system.hostname system.version system.version_short
     user.renew_2fa_secret user.set_password
     vmstead.version
@@ -28,16 +31,17 @@ LOGGED_IN = """
 #: The role that each other method takes.
 METHODS = {
     "VM_READ": """
+        system.readiness
         vm.bootloader_options vm.bootloader_ovmf_choices vm.cpu_model_choices vm.flags vm.get_available_memory
-        vm.get_console vm.get_display_devices vm.get_display_web_uri vm.get_guest_network_interfaces
-        vm.get_instance vm.get_memory_usage
+        vm.get_console vm.get_display_devices vm.get_display_ticket vm.get_display_web_uri
+        vm.get_guest_network_interfaces vm.get_instance vm.get_memory_usage vm.get_screenshot
         vm.get_vm_memory_info vm.get_vmemory_in_use vm.guest_architecture_and_machine_choices
         vm.log_file_download vm.log_file_path vm.maximum_supported_vcpus vm.port_wizard vm.query vm.random_mac
-        vm.resolution_choices vm.status vm.supports_virtualization vm.virtualization_details
+        vm.resolution_choices vm.stats_history vm.status vm.supports_virtualization vm.virtualization_details
     """,
     "VM_WRITE": """
-        vm.clone vm.create vm.delete vm.export_disk_image vm.import_disk_image vm.poweroff vm.reset vm.restart
-        vm.resume vm.start vm.stop vm.suspend vm.update
+        vm.clone vm.console_log vm.create vm.delete vm.export_disk_image vm.import_disk_image vm.poweroff vm.reset
+        vm.restart vm.resume vm.start vm.stop vm.suspend vm.update
     """,
     "VM_DEVICE_READ": """
         vm.device.bind_choices vm.device.disk_choices vm.device.get_instance vm.device.iommu_enabled
@@ -87,6 +91,7 @@ METHODS = {
     "NETWORK_GENERAL_READ": "network.configuration.config network.general.summary",
     "NETWORK_INTERFACE_READ": "interface.get_instance interface.query",
     "READONLY_ADMIN": "system.host_id system.info",
+    "REPORTING_READ": "reporting.host_history",
     "SERVICE_READ": "service.get_instance service.query",
     "SYSTEM_ADVANCED_READ": "system.advanced.config system.advanced.get_gpu_pci_choices",
     "SYSTEM_GENERAL_READ": """
@@ -107,6 +112,10 @@ COLLECTIONS = {
     "api_key.query": "API_KEY_READ",
     "auth.sessions": "AUTH_SESSIONS_READ",
     "alert.list": "ALERT_LIST_READ",
+    "pool.dataset.query": "DATASET_READ",
+    "pool.snapshot.query": "SNAPSHOT_READ",
+    "reporting.realtime": "REPORTING_READ",
+    "vm.stats": "VM_READ",
     "system.reboot": "SYSTEM_GENERAL_READ",
     "system.shutdown": "SYSTEM_GENERAL_READ",
     "core.get_jobs": None,
@@ -153,6 +162,7 @@ ROLES = {
     "HOST_POWER": "HOST_POWER",
     "NETWORK_GENERAL_READ": "NETWORK_GENERAL_READ",
     "NETWORK_INTERFACE_READ": "NETWORK_INTERFACE_READ",
+    "REPORTING_READ": "REPORTING_READ",
     "SERVICE_READ": "SERVICE_READ",
     "SYSTEM_ADVANCED_READ": "SYSTEM_ADVANCED_READ",
     "SYSTEM_GENERAL_READ": "SYSTEM_GENERAL_READ",
@@ -161,8 +171,8 @@ ROLES = {
     "READONLY_ADMIN": """
         READONLY_ADMIN VM_READ VM_DEVICE_READ POOL_READ DATASET_READ SNAPSHOT_READ FILESYSTEM_ATTRS_READ
         ACCOUNT_READ PRIVILEGE_READ API_KEY_READ AUTH_SESSIONS_READ SYSTEM_SECURITY_READ SYSTEM_AUDIT_READ
-        ALERT_LIST_READ DISK_READ FAILOVER_READ NETWORK_GENERAL_READ NETWORK_INTERFACE_READ SERVICE_READ
-        SYSTEM_ADVANCED_READ SYSTEM_GENERAL_READ SYSTEM_PRODUCT_READ
+        ALERT_LIST_READ DISK_READ FAILOVER_READ NETWORK_GENERAL_READ NETWORK_INTERFACE_READ REPORTING_READ
+        SERVICE_READ SYSTEM_ADVANCED_READ SYSTEM_GENERAL_READ SYSTEM_PRODUCT_READ
     """,
 }
 
@@ -172,10 +182,13 @@ NOT_RECORDED = {
     "auth.login": "logins have entries of their own",
     "auth.logout": "logouts have entries of their own",
     "auth.set_attribute": "what clients keep for themselves",
+    "core.bulk": "each of the calls is recorded",
     "core.download": "it reads; a method that changes something records that itself",
+    "core.resize_shell": "of the viewer only",
     "core.set_options": "of the connection only",
     "core.subscribe": "of the connection only",
     "core.unsubscribe": "of the connection only",
+    "vm.console_log": "it reads; guests may have shown what only they who write to them are to see",
 }
 
 

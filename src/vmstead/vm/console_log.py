@@ -18,7 +18,7 @@ class ConsoleLogOptions(Model):
     previous: bool = Field(False, description="That of the run before the latest.")
 
 
-@vm.method(role="VM_WRITE")
+@vm.method(role="VM_WRITE", audit="")
 async def console_log(ctx: Ctx, id: int, options: ConsoleLogOptions = ConsoleLogOptions()) -> str:
     """The end of what a guest has written to its serial console, whether it runs or not, at most 64 KiB of it.
 
