@@ -15,8 +15,8 @@ EVERYBODY = """
 #: Everybody who is logged in: what is about the session itself, or looks by itself at whose things it is about.
 #: ``api_key.*``: one's own keys, others with API_KEY_WRITE. ``core.download``: what the method in it takes.
 #: ``core.bulk``: what the method in it takes. ``core.get_*``: what one may call and subscribe to.
-#: ``core.*job*``: one's own jobs, all of them for administrators. ``core.resize_shell``: whose console it is, its id
-#: tells. ``user.*``: oneself, others with ACCOUNT_WRITE.
+#: ``core.*job*``: one's own jobs, all of them for administrators. ``core.resize_shell``: whose console it is, its
+#: id tells. ``user.*``: oneself, others with ACCOUNT_WRITE.
 #: ``system.*``, ``vmstead.*``: whom a client talks to, which it must find out whatever it may do.
 LOGGED_IN = """
     api_key.create api_key.delete api_key.my_keys api_key.update
