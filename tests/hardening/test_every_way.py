@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.harness import Host, server
-from vmstead.app import NAMESPACES
 from vmstead.rpc.registry import table
+from vmstead.surface import NAMESPACES
 
 Parameters = list[Any]
 
