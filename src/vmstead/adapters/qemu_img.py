@@ -79,7 +79,8 @@ class QemuImg:
         is_blank: bool,
         progress: Callable[[int], None],
     ) -> None:
-        assert format in FORMATS
+        if format not in FORMATS:
+            raise ImageError(f"cannot become a {format} image; possible are {', '.join(FORMATS)}")
         told = -1
 
         def on_line(line: str) -> None:

@@ -14,6 +14,8 @@ from typing import IO
 
 #: Bytes that may wait for the reader, and that are read from a spool at a time.
 _CAPACITY = 1024 * 1024
+#: Bytes that are kept of what is spooled.
+SPOOL = 64 * 1024 * 1024
 
 
 class PipeBroken(Exception):
@@ -86,32 +88,60 @@ class Pipe:
 
 
 class SpooledPipe(Pipe):
-    """Passes bytes on through a file, so that the writer never waits for the reader."""
+    """Passes bytes on through a file, so that a writer of no more than that holds never waits for the reader.
+
+    One that writes more waits for the rest: a file with terabytes of holes must not fill the host's disk.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed on the next line
         # Nobody knows who is the last to need it.
         weakref.finalize(self, self._file.close)
-        self._written = 0
+        #: Bytes that were written, and those of them that were read; each lies at its number modulo SPOOL.
+        self._written = self._read = 0
 
     async def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            while self._written - self._read >= SPOOL and self._broken is None:
+                await self._change()
+            self._raise_if_broken()
+            piece = left[: self._room(self._written, SPOOL - (self._written - self._read))]
+            await asyncio.to_thread(os.pwrite, self._file.fileno(), piece, self._written % SPOOL)
+            self._written += len(piece)
+            left = left[len(piece) :]
+            self._changed.set()
+        if self._broken is not None:
+            # It may have been given back while the last piece was on its way.
+            self._give_back()
         self._raise_if_broken()
-        await asyncio.to_thread(os.pwrite, self._file.fileno(), data, self._written)
-        self._written += len(data)
-        self._changed.set()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        at = 0
         while True:
-            while at < self._written:
-                piece = await asyncio.to_thread(os.pread, self._file.fileno(), _CAPACITY, at)
-                at += len(piece)
+            while self._read < self._written and self._broken is None:
+                count = self._room(self._read, self._written - self._read)
+                piece = await asyncio.to_thread(os.pread, self._file.fileno(), count, self._read % SPOOL)
+                self._read += len(piece)
+                self._changed.set()
                 yield piece
-            if self._ended:
+            if self._ended and self._read == self._written:
+                self._give_back()
                 return
             self._raise_if_broken()
             await self._change()
+
+    def fail(self, reason: str) -> None:
+        """As of any pipe; what was written takes no more room."""
+        super().fail(reason)
+        self._give_back()
+
+    def _room(self, at: int, most: int) -> int:
+        return min(most, SPOOL - at % SPOOL, _CAPACITY)
+
+    def _give_back(self) -> None:
+        if not self._file.closed:
+            os.truncate(self._file.fileno(), 0)
 
 
 async def send_file(opened: Awaitable[IO[bytes]], pipe: Pipe) -> None:

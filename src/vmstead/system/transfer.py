@@ -32,7 +32,7 @@ async def download(
     """Call a method whose result is a file; answers with the number of its job and the path to GET the file from.
 
     The path is good for one download from the same place, which must begin within a minute. With ``buffered``
-    the job does not wait for that: its output is kept for an hour.
+    the job does not wait for that: its output is kept for an hour, 64 MiB of it; the rest waits for the reader.
     """
     target = ctx.methods.get(method)
     if target is None or target.pipe != "output":

@@ -1,11 +1,12 @@
 """Pipes: order, back pressure, and what each end hears of the other."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
 
-from vmstead.kernel.pipes import Pipe, PipeBroken, SpooledPipe, send_file
+from vmstead.kernel.pipes import SPOOL, Pipe, PipeBroken, SpooledPipe, send_file
 
 MiB = 1024 * 1024
 KINDS = pytest.mark.parametrize("kind", [Pipe, SpooledPipe])
@@ -43,6 +44,35 @@ async def test_a_spooled_pipe_keeps_what_is_written_for_later() -> None:
         await pipe.write(bytes(MiB))
     pipe.end()
     assert len(await drained(pipe)) == 5 * MiB
+
+
+async def test_a_spooled_pipe_keeps_no_more_than_so_much() -> None:
+    """A file of terabytes, most of them holes, must not fill the host's disk."""
+    pipe = SpooledPipe()
+    piece = os.urandom(MiB)
+    size = SPOOL + 5 * MiB
+
+    async def write() -> None:
+        for _ in range(size // MiB):
+            await pipe.write(piece)
+        pipe.end()
+
+    writer = asyncio.ensure_future(write())
+    done, _ = await asyncio.wait([writer], timeout=0.5)
+    assert not done
+    assert os.fstat(pipe._file.fileno()).st_blocks * 512 <= SPOOL
+    assert await drained(pipe) == piece * (size // MiB)
+    await writer
+    assert os.fstat(pipe._file.fileno()).st_blocks == 0
+
+
+async def test_what_nobody_fetches_takes_no_room_any_more() -> None:
+    pipe = SpooledPipe()
+    await pipe.write(bytes(MiB))
+    pipe.end()
+    pipe.expire()
+    assert os.fstat(pipe._file.fileno()).st_size == 0
+    assert not pipe.take()
 
 
 @KINDS
