@@ -205,8 +205,7 @@ class Target:
         described = self.schemas.methods.get(method)
         if "result" not in answer or described is None or described["x-job"]:
             return
-        selects = len(params) > 1 and isinstance(params[1], dict) and params[1].get("select")
-        if not selects:
+        if not any(isinstance(param, dict) and param.get("select") for param in params):
             problem = self.schemas.problem(described["result"]["schema"], answer["result"])
             assert problem is None, f"{method}: {problem}"
 

@@ -105,7 +105,7 @@ async def stat_(ctx: Ctx, path: NonEmpty) -> dict[str, Any]:
         return _stat(await ctx.files.info(path))
 
 
-@filesystem.method(role="FILESYSTEM_ATTRS_READ", returns=list[Entry])
+@filesystem.method(role="FILESYSTEM_ATTRS_READ", returns=list[Entry] | Entry | int)
 async def listdir(
     ctx: Ctx,
     path: NonEmpty,

@@ -4,11 +4,12 @@ import uuid
 from typing import Any, Literal
 
 from vmstead.ctx import Ctx
+from vmstead.errors import NotFound
 from vmstead.kernel.model import Field, Model
 from vmstead.ports.pools import Device, Pool
 from vmstead.query import Query
-from vmstead.rpc.queries import QueryOptions
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.storage.errors import storage_errors
 
 pool = Namespace("pool")
@@ -108,9 +109,12 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 @pool.method(role="POOL_READ", returns=PoolShape)
 async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> object:  # noqa: B006
-    """One pool. Options are those of ``pool.query``."""
-    chosen = parse_query([["id", "=", id]], {**options, "get": True})
-    return chosen.apply(await _entries(ctx))
+    """One pool. Options are those of ``pool.query``. Fails with ENOENT when there is none."""
+    chosen = query_for_one(options)
+    found = [each for each in await _entries(ctx) if each["id"] == id]
+    if not found:
+        raise NotFound("Pool", id)
+    return chosen.apply(found)
 
 
 @pool.method(role="DATASET_READ")

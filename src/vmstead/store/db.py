@@ -42,8 +42,11 @@ class Database:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """Rows as of the last finished write."""
-        return self._reader.execute(sql, parameters).fetchall()
+        """Rows as of the last finished write. A number that SQLite cannot hold is in none of them."""
+        try:
+            return self._reader.execute(sql, parameters).fetchall()
+        except OverflowError:
+            return []
 
     @property
     def version(self) -> int:
@@ -57,7 +60,7 @@ class Database:
         The transaction is finished even when the waiting task is cancelled.
 
         Raises:
-            CallError: ENOSPC or EIO, when the disk does not take it.
+            CallError: ENOSPC or EIO, when the disk does not take it; ERANGE, when a number has more than 64 bits.
         """
         return await asyncio.shield(
             asyncio.get_running_loop().run_in_executor(self._thread, self._transact, change)
@@ -70,6 +73,8 @@ class Database:
     def _transact(self, change: Callable[[Connection], T]) -> T:
         try:
             return transaction(self._writer, change)
+        except OverflowError:
+            raise CallError("A number is too large to be stored", errno.ERANGE) from None
         except sqlite3.OperationalError as error:
             number = errno.ENOSPC if "full" in str(error) else errno.EIO
             raise CallError(f"The database {self.path} could not be written: {error}", number) from error

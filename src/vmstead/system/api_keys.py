@@ -10,7 +10,8 @@ from vmstead.errors import NotAuthorized, NotFound, Problem, ValidationErrors, r
 from vmstead.kernel.bus import Change
 from vmstead.kernel.model import PLACEHOLDER, Field, Model, Text, patch_of
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.store.accounts import Account, ApiKey, NameTaken
 from vmstead.system import rights
 from vmstead.system.account_events import KEYS, USERS, told
@@ -88,9 +89,9 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @api_key.method(role="API_KEY_READ", returns=ApiKeyShape)
-async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> object:  # noqa: B006
+async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> object:  # noqa: B006
     """One API key. Options are those of ``api_key.query``."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     key = ctx.accounts.key(id)
     if key is None:
         raise NotFound("ApiKey", id)

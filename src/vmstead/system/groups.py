@@ -12,7 +12,8 @@ from vmstead.errors import CallError, NotFound, Problem, ValidationErrors, raise
 from vmstead.kernel.bus import Change
 from vmstead.kernel.model import Field, Model, patch_of, sent
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.store.accounts import NameTaken
 from vmstead.store.db import Connection
 from vmstead.store.groups import Group
@@ -100,9 +101,9 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @group.method(role="ACCOUNT_READ", returns=GroupShape)
-async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> object:  # noqa: B006
+async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> object:  # noqa: B006
     """One group. Options are those of ``group.query``."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     found = [entry for entry in await group_entries(ctx) if entry["id"] == id]
     if not found:
         raise NotFound("Group", id)

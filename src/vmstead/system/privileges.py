@@ -9,7 +9,8 @@ from vmstead.kernel.bus import Change
 from vmstead.kernel.model import Field, Model, NonEmpty, Text, patch_of, sent
 from vmstead.query import Query
 from vmstead.rpc.caller import FULL_ADMIN
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.store.accounts import NameTaken
 from vmstead.store.groups import Privilege
 from vmstead.system import rights, roles
@@ -77,9 +78,9 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @privilege.method(role="PRIVILEGE_READ", returns=PrivilegeShape)
-async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> object:  # noqa: B006
+async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> object:  # noqa: B006
     """One privilege. Options are those of ``privilege.query``."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     return chosen.apply([_entry(ctx, _found(ctx, id))])
 
 

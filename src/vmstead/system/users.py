@@ -12,7 +12,8 @@ from vmstead.errors import CallError, NotFound, Problem, ValidationErrors, raise
 from vmstead.kernel.bus import Change
 from vmstead.kernel.model import Field, Model, Text, patch_of, sent
 from vmstead.query import Query
-from vmstead.rpc.registry import Namespace, parse_query
+from vmstead.rpc.queries import QueryOptions, query_for_one
+from vmstead.rpc.registry import Namespace
 from vmstead.store.accounts import Account, NameTaken
 from vmstead.store.db import Connection
 from vmstead.system import rights, roles
@@ -69,9 +70,9 @@ async def query(ctx: Ctx, query: Query) -> object:
 
 
 @user.method(role="ACCOUNT_READ", returns=UserShape)
-async def get_instance(ctx: Ctx, id: int, options: dict[str, object] = {}) -> object:  # noqa: B006
+async def get_instance(ctx: Ctx, id: int, options: QueryOptions = {}) -> object:  # noqa: B006
     """One user. Options are those of ``user.query``."""
-    chosen = parse_query([], {**options, "get": True})
+    chosen = query_for_one(options)
     found = [entry for entry in await user_entries(ctx) if entry["id"] == id]
     if not found:
         raise NotFound("User", id)

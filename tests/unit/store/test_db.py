@@ -94,6 +94,14 @@ async def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
     assert notes(database) == ["b"]
 
 
+async def test_a_number_that_is_too_large_is_found_nowhere_and_not_stored(database: Database) -> None:
+    await database.write(lambda connection: insert(connection, "a"))
+    assert database.read("SELECT 1 WHERE 1 = ?", (2**64,)) == []
+    with pytest.raises(CallError, match="too large") as raised:
+        await database.write(lambda connection: connection.execute("SELECT ?", (2**64,)))
+    assert raised.value.errno == errno.ERANGE
+
+
 async def test_a_constraint_is_the_callers_business(database: Database) -> None:
     with pytest.raises(IntegrityError):
         await database.write(lambda connection: insert(connection, "a", "a"))
