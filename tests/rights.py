@@ -56,7 +56,7 @@ METHODS = {
         pool.dataset.get_instance pool.dataset.query pool.dataset.recommended_zvol_blocksize
         pool.filesystem_choices
     """,
-    "DATASET_WRITE": "pool.dataset.create pool.dataset.update",
+    "DATASET_WRITE": "pool.dataset.create pool.dataset.lock pool.dataset.unlock pool.dataset.update",
     "DATASET_DELETE": "pool.dataset.delete",
     "SNAPSHOT_READ": "pool.snapshot.get_instance pool.snapshot.query",
     "SNAPSHOT_WRITE": "pool.snapshot.clone pool.snapshot.create",

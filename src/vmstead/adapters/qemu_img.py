@@ -131,9 +131,9 @@ class QemuImg:
         """Run a command on an image with its format, and a target to write to."""
         with ExitStack() as opened:
             source, format = image
-            files = [await asyncio.to_thread(opened.enter_context, _opened(source.path, os.O_RDONLY))]
+            files = [await asyncio.to_thread(opened.enter_context, _opened(source, os.O_RDONLY))]
             if target is not None:
-                files.append(await asyncio.to_thread(opened.enter_context, _opened(target.path, os.O_RDWR)))
+                files.append(await asyncio.to_thread(opened.enter_context, _opened(target, os.O_RDWR)))
             # By what is open, no other file can be meant than the one that was looked at.
             names = [f"/proc/self/fd/{file}" for file in files]
             how = {
@@ -178,9 +178,11 @@ class QemuImg:
 
 
 @contextmanager
-def _opened(path: Path, flags: int) -> Iterator[int]:
-    """A file that was resolved, opened for the program."""
+def _opened(source: DiskSource, flags: int) -> Iterator[int]:
+    """A file that was resolved, or a device, opened for the program."""
     try:
+        # Names of devices are links of the system's own, which it changes as devices come and go.
+        path = Path(os.path.realpath(source.path)) if source.is_block else source.path
         descriptor = open_at(path, flags)
     except OSError as error:
         raise ImageError(f"cannot be opened: {error.strerror}") from None
@@ -200,7 +202,10 @@ def _spec(name: str, source: DiskSource, format: str) -> str:
 def _header(path: Path) -> tuple[Header, int]:
     """What the file begins with, and its bytes."""
     try:
-        with _opened(path, os.O_RDONLY) as descriptor, open(os.dup(descriptor), "rb") as file:
+        with (
+            _opened(DiskSource(path, is_block=False), os.O_RDONLY) as descriptor,
+            open(os.dup(descriptor), "rb") as file,
+        ):
             head = file.read(HEAD)
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - TAIL))

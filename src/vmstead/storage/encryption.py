@@ -29,7 +29,7 @@ class LockOptions(Model):
     )
 
 
-@pool_dataset.method(role="DATASET_WRITE", job="dataset_lock_{0}")
+@pool_dataset.method(role="DATASET_WRITE", job="dataset_lock_{0}", audit="Lock dataset {id}")
 async def lock(ctx: Ctx, id: NonEmpty, options: LockOptions = LockOptions()) -> bool:
     """Lock an encrypted dataset, and all that shares its key: the key is forgotten, nothing in it can be read.
 
@@ -96,7 +96,9 @@ class Unlocked(Model):
     failed: dict[str, UnlockFailure] = Field(description="Those that are not.")
 
 
-@pool_dataset.method(role="DATASET_WRITE", job="dataset_unlock_{0}", returns=Unlocked)
+@pool_dataset.method(
+    role="DATASET_WRITE", job="dataset_unlock_{0}", returns=Unlocked, audit="Unlock dataset {id}"
+)
 async def unlock(ctx: Ctx, id: NonEmpty, options: UnlockOptions = UnlockOptions()) -> dict[str, Any]:
     """Unlock an encrypted dataset, and all that shares its key.
 
