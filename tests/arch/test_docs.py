@@ -41,3 +41,14 @@ def test_decisions_are_numbered_without_gaps_and_have_all_parts() -> None:
         assert "**Decision.**" in text
         assert "**Consequences.**" in text
         assert len(text.splitlines()) < 60
+
+
+def test_every_test_that_the_page_about_hardening_names_is_there() -> None:
+    named = re.findall(r"`(tests/[^`:]+)::(\w+)`", (ROOT / "docs/hardening.md").read_text())
+    assert len(named) > 30
+    missing = [
+        f"{file}::{function}"
+        for file, function in named
+        if f"def {function}(" not in (ROOT / file).read_text()
+    ]
+    assert missing == []
