@@ -7,6 +7,7 @@ engine, so the server knows nothing of it.
 """
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -65,7 +66,9 @@ class Reaper:
     def arm(self) -> None:
         """Count from now on."""
         for each in self.databases:
-            each.set_trace_callback(self._statement)
+            # One may have been opened for a look and closed again.
+            with contextlib.suppress(sqlite3.ProgrammingError):
+                each.set_trace_callback(self._statement)
         self.armed = True
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:

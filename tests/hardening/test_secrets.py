@@ -7,8 +7,9 @@ every file of the state folder.
 
 import asyncio
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -79,10 +80,76 @@ def methods_with_secrets() -> set[str]:
 
 
 #: Where a name only looks like a secret's.
-HARMLESS = {"pool.dataset.create", "pool.dataset.update", "auth.set_attribute"}
+HARMLESS = {"pool.dataset.update", "auth.set_attribute"}
+#: Methods whose answers are secrets, for whoever asked alone, and where in the answer.
+MADE: list[tuple[str, list[Any], Callable[[Any], list[str]]]] = [
+    ("auth.generate_token", [], lambda token: [token]),
+    ("core.download", ["vm.log_file_download", [1], "log"], lambda answer: [answer[1].partition("=")[2]]),
+    (
+        "api_key.create",
+        [{"name": "another", "username": "alice"}],
+        lambda entry: [entry["key"].partition("-")[2]],
+    ),
+    (
+        "user.create",
+        [{"username": "carol", "full_name": "Carol", "random_password": True, "granted_roles": ["VM_READ"]}],
+        lambda entry: [entry["password"]],
+    ),
+    (
+        "user.renew_2fa_secret",
+        ["alice", {}],
+        lambda entry: re.findall(r"secret=(\w+)", entry["twofactor_config"]["provisioning_uri"]),
+    ),
+]
 
 
-def calls(key: str) -> dict[str, list[list[Any]]]:
+def account_calls(alice: int) -> dict[str, list[list[Any]]]:
+    bob = {"username": "bob", "full_name": "Bob", "granted_roles": ["VM_READ"]}
+    reset = {"username": "bob", "new_password": "Hush-Account-3"}
+    return {
+        "user.create": [
+            [{**bob, "password": "Hush-Account-1"}],
+            [{**bob, "password": "Hush-Account-1"}],
+            [{**bob, "username": "b b", "password": "Hush-Account-1"}],
+            [{**bob, "password": [OTHER]}],
+            [{**bob, "password": "Hush-Account-1", "passwd": OTHER}],
+        ],
+        "user.update": [
+            [alice, {"password": "Hush-Account-2"}],
+            [alice, {"password": "Hush-Account-2", "uid": -1}],
+            [10**6, {"password": "Hush-Account-2"}],
+            [alice, {"password": {"is": OTHER}}],
+        ],
+        "user.set_password": [
+            [reset],
+            [{**reset, "username": "nobody-at-all"}],
+            [{**reset, "old_password": [OTHER]}],
+            [{**reset, "new_password": ""}],
+        ],
+        "auth.login_ex_continue": [
+            [{"mechanism": "OTP_TOKEN", "otp_token": TYPED}],
+            [{"mechanism": "OTP_TOKEN", "otp_token": [OTHER]}],
+        ],
+        "pool.dataset.unlock": [
+            ["default", {"datasets": [{"name": "default", "passphrase": "Hush-Unlock"}]}],
+            ["none", {"datasets": [{"name": "none", "key": "Hush-Unlock"}]}],
+            ["default", {"datasets": [{"name": "default", "passphrase": [OTHER]}]}],
+        ],
+        "pool.dataset.create": [
+            [
+                {
+                    "name": "default/sealed",
+                    "encryption": True,
+                    "inherit_encryption": False,
+                    "encryption_options": {"passphrase": "Hush-Dataset"},
+                }
+            ],
+            [{"name": "default/sealed", "encryption": True, "encryption_options": {"passphrase": "Hush"}}],
+        ],
+    }
+
+
+def calls(key: str, alice: int = 0) -> dict[str, list[list[Any]]]:
     """For each method with secrets: calls that succeed, that are refused, and that are not even understood."""
     plain = {"mechanism": "PASSWORD_PLAIN", "username": "alice"}
     return {
@@ -115,6 +182,7 @@ def calls(key: str) -> dict[str, list[list[Any]]]:
             [1, {"devices": [{"id": 1, "attributes": {"password": "Hush-3", "port": 1}}]}],
             [1, {"password": OTHER}],
         ],
+        **account_calls(alice),
         "vm.clone": [[1, "copy"]],
         "vm.start": [[1]],
         "vm.stop": [[1, {"password": OTHER}], [1, {"password": [OTHER]}], [1, {"force": True}]],
@@ -131,7 +199,7 @@ async def attempt(api: Api, method: str, params: list[Any]) -> None:
 async def everything(host: Host, viewer: Api) -> str:
     """All that anybody gets to read: answers to mistakes, events, jobs, and files."""
     errors = [frame for frame in host.api.frames if "error" in frame]
-    jobs = await host.api.call("core.get_jobs")
+    jobs = [await host.api.call("core.get_jobs"), await host.api.call("audit.query", {})]
     files = [path for path in host.config.state.rglob("*") if path.is_file() and path.name != "secret.key"]
     texts = [json.dumps([errors, jobs, host.api.events, viewer.events])]
     texts += [path.read_bytes().decode(errors="replace") for path in files]
@@ -147,14 +215,20 @@ async def test_secrets_are_found_nowhere(
     engine = BreakingEngine(clock)
     _started().clear()
     async with server(tmp_path, engine=engine, clock=clock) as host:
-        key = await api_key(host, await account(host, "alice", PASSWORD))
+        alice = await account(host, "alice", PASSWORD)
+        key = await api_key(host, alice)
         await host.api.call("vm.create", {"name": "a", "memory": 64})
         async with host.connect() as viewer, host.connect(over_tcp=True) as api:
             for each in (viewer, host.api):
                 await each.call("core.subscribe", "*")
-            for method, variants in calls(key).items():
+            for method, variants in calls(key, alice).items():
                 for params in variants:
                     await attempt(api if method.startswith("auth.login") else host.api, method, params)
+            made = [
+                secret
+                for method, params, find in MADE
+                for secret in find(await host.api.call(method, *params))
+            ]
             # Nobody has foreseen that: the log has where it happened.
             engine.breaks = True
             await attempt(host.api, "vm.device.update", [1, {"attributes": {"password": "Hush-4"}}])
@@ -165,7 +239,9 @@ async def test_secrets_are_found_nowhere(
     assert "ZeroDivisionError" in found
     assert stored is not None
     assert stored["attributes"]["password"] == "Hush-3"
-    secrets = [key, key.partition("-")[2], PASSWORD, TYPED, OTHER, "Hush-"]
+    assert len(made) == len(MADE)
+    assert all(len(secret) > 10 for secret in made)
+    secrets = [key, key.partition("-")[2], PASSWORD, TYPED, OTHER, "Hush-", *made]
     assert [secret for secret in secrets if secret in found] == []
 
 

@@ -3,6 +3,8 @@
 Validation and its texts are pydantic's, because TrueNAS's are too and clients show them.
 """
 
+import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
@@ -49,6 +51,9 @@ class Date(Model):
 
 T = TypeVar("T")
 
+#: What people call secrets.
+_LIKE_A_SECRET = re.compile(r"passw|passphrase|(^|_|-)pass$|pwd|secret|token|api.?key|private.?key")
+
 
 def patch_of(model: type[Model], name: str, *, without: frozenset[str] = frozenset()) -> type[Model]:
     """A model with the same fields, all of them optional: what an update takes.
@@ -72,16 +77,28 @@ def sent(model: Model) -> dict[str, object]:
 
 def masked(value: T) -> T:
     """A copy in which secrets that are set, at any depth, are replaced by the placeholder."""
+    return _masked(value, SECRET_KEYS.__contains__)
+
+
+def masked_input(value: T) -> T:
+    """As ``masked``, for what a client has sent: also under names that are nearly those of secrets.
+
+    What is misspelt is refused, and yet a password that others must not read in a record of the call.
+    """
+    return _masked(value, lambda name: name in SECRET_KEYS or _LIKE_A_SECRET.search(name.lower()) is not None)
+
+
+def _masked(value: T, is_secret: Callable[[str], bool]) -> T:
     copy: Any = value
     if isinstance(value, dict):
         copy = {
             key: PLACEHOLDER
-            if key in SECRET_KEYS and item and isinstance(item, str | list | dict)
-            else masked(item)
+            if is_secret(key) and item and isinstance(item, str | list | dict)
+            else _masked(item, is_secret)
             for key, item in value.items()
         }
     elif isinstance(value, list):
-        copy = [masked(item) for item in value]
+        copy = [_masked(item, is_secret) for item in value]
     result: T = copy
     return result
 
@@ -96,6 +113,7 @@ __all__ = [
     "NonEmpty",
     "Text",
     "masked",
+    "masked_input",
     "patch_of",
     "sent",
 ]

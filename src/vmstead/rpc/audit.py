@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from vmstead.errors import ApiError
-from vmstead.kernel.model import PLACEHOLDER, masked
+from vmstead.kernel.model import PLACEHOLDER, masked_input
 from vmstead.rpc import protocol
 from vmstead.rpc.caller import Caller, Origin
 from vmstead.rpc.registry import Method
@@ -133,7 +133,7 @@ def masked_parameters(method: Method, params: Sequence[object]) -> dict[str, obj
     if isinstance(named.get(_CONTENT), str):
         # Of a file: nobody knows what is in it.
         named[_CONTENT] = PLACEHOLDER
-    found: dict[str, object] = masked(named)
+    found: dict[str, object] = masked_input(named)
     return found
 
 

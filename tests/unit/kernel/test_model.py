@@ -13,6 +13,7 @@ from vmstead.kernel.model import (
     NonEmpty,
     Text,
     masked,
+    masked_input,
     patch_of,
     sent,
 )
@@ -133,6 +134,21 @@ def test_a_secret_in_a_wrapping_that_nobody_expects_is_masked_too() -> None:
         "token": "********",
         "key": [],
     }
+
+
+@pytest.mark.parametrize(
+    "name", ["passwd", "Password", "user_pass", "pwd", "apiKey", "private-key", "tokens"]
+)
+def test_what_a_client_sent_is_masked_under_names_that_are_nearly_right(name: str) -> None:
+    assert masked_input([{name: "hush"}]) == [{name: PLACEHOLDER}]
+    assert masked([{name: "shown"}]) == [{name: "shown"}]
+
+
+@pytest.mark.parametrize("name", ["passthrough", "name", "keyboard", "password_disabled"])
+def test_other_names_are_none_of_secrets(name: str) -> None:
+    assert masked_input({name: True, "compass": ""}) == {name: True, "compass": ""}
+    if name != "password_disabled":
+        assert masked_input({name: "shown"}) == {name: "shown"}
 
 
 def test_the_text_of_an_error_has_no_values() -> None:
