@@ -15,7 +15,7 @@ from vmstead.errors import ENOMETHOD
 from vmstead.ports.hardware import UsbDevice
 from vmstead.ports.host import Interface
 from vmstead.rpc.registry import table
-from vmstead.surface import NAMESPACES
+from vmstead.surface import EVENT_ROLES, NAMESPACES
 
 BEFORE_26 = ["v25.04.2", "v25.10.0", "v25.10.1", "v25.10.2", "v25.10.3", "v25.10.4", "v25.10.5"]
 ALL = [*BEFORE_26, "v26.0.0"]
@@ -145,6 +145,9 @@ def test_every_method_is_one_of_truenas_or_said_to_be_added() -> None:
     methods = table(NAMESPACES).keys()
     assert sorted(methods - truenas - editions.EXTENSIONS) == []
     assert sorted(truenas & editions.EXTENSIONS) == []
+    # The same of collections; those of queries are called like the methods.
+    others = {"alert.list", "core.get_jobs", "reporting.realtime", "system.reboot", "system.shutdown"}
+    assert sorted(EVENT_ROLES.keys() - truenas - others - editions.EXTENSIONS) == []
 
 
 async def test_options_are_answered_since_25_10(tmp_path: Path) -> None:

@@ -24,11 +24,17 @@ class Served:
     state: Path
     pid: int
 
+    @property
+    def home(self) -> dict[str, str]:
+        """Where clients keep what they remember: it is not to outlive the server."""
+        folder = str(self.state.with_name("home"))
+        return {"HOME": folder, "XDG_CACHE_HOME": folder, "XDG_CONFIG_HOME": folder}
+
     async def ask(self, client: str) -> dict[str, Any]:
         """What a client's program has seen. It is told by way of its input: nobody else may read a password."""
         python = ENVIRONMENTS / client / "bin/python"
         script = Path(__file__).parent / "programs" / f"with_{client.replace('-', '_')}.py"
-        result = await command(str(python), str(script), stdin=json.dumps(self.where))
+        result = await command(str(python), str(script), stdin=json.dumps(self.where), env=self.home)
         assert result.status == 0, result.stderr
         seen: dict[str, Any] = json.loads(result.stdout)
         return seen

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.served import ENVIRONMENTS, INSTALLED, served
-from tests.processes import command
+from tests.processes import Result, command
 
 
 def test_the_clients_are_there() -> None:
@@ -57,18 +57,27 @@ async def test_pytruenas(tmp_path: Path, options: list[str]) -> None:
 @BOTH
 async def test_the_command_of_pytruenas(tmp_path: Path, options: list[str]) -> None:
     async with served(tmp_path / "state", *options) as server:
-        uri = f"ws+unix://{server.where['socket']}"
-        program = str(ENVIRONMENTS / "pytruenas/bin/pytruenas")
-        made = await command(program, "call", "vm.create", "-p", '{"name": "a", "memory": 64}', uri)
-        assert made.status == 0, made.stderr
-        result = await command(program, "query", "vm", "-f", "name=a", uri)
-        assert result.status == 0, result.stderr
-        assert '"name": "a"' in result.stdout
         # A password travels in the address of a server that this machine alone can reach.
         remote = server.where["uri"].replace("://", "://alice:open%20sesame@")
-        environment = {"SSL_CERT_FILE": str(server.where["verify"])} if options else None
-        result = await command(program, "call", "core.ping", remote, env=environment)
-        assert (result.status, "pong" in result.stdout) == (0, True), result
+        trusted = {"SSL_CERT_FILE": str(server.where["verify"])} if options else {}
+
+        async def run(*arguments: str) -> Result:
+            return await command(
+                str(ENVIRONMENTS / "pytruenas/bin/pytruenas"), *arguments, env={**server.home, **trusted}
+            )
+
+        made = await run("call", "vm.create", "-p", '{"name": "a", "memory": 64}', remote)
+        assert made.status == 0, made.stderr
+        found = await run("query", "vm", "-f", "name=a", f"ws+unix://{server.where['socket']}")
+        assert '"name": "a"' in found.stdout, found.stderr
+        # What a method takes is told by the server, and checked before anything is sent.
+        typed = await run("call", "vm.create", remote, "--", "--name=b", "--memory=64", "--autostart=false")
+        assert '"autostart": false' in typed.stdout, typed.stderr
+        wrong = await run("call", "vm.create", remote, "--", "--name=c", "--memory=lots")
+        assert "--memory: 'lots' is not a valid integer" in wrong.stderr
+        told = await run("help", "vm.stop", remote)
+        assert "JOB: returns a job id" in told.stdout
+        assert "--force_after_timeout=<boolean>" in told.stdout
 
 
 @BOTH

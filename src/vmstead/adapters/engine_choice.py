@@ -14,7 +14,7 @@ from vmstead.adapters import accelerator
 from vmstead.adapters.libvirt_engine import LibvirtEngine, Target
 from vmstead.adapters.libvirt_engine.target import Provider
 from vmstead.adapters.linux_host import LinuxHost
-from vmstead.adapters.memory_engine import MemoryEngine
+from vmstead.adapters.memory_engine import MemoryEngine, Script
 from vmstead.adapters.private_libvirtd import GUEST_USER, PrivateLibvirtd, is_installed
 from vmstead.config import Config
 from vmstead.kernel.clock import Clock
@@ -49,7 +49,8 @@ THIS_MACHINE = Surroundings()
 def make_engine(config: Config, clock: Clock) -> Engine:
     """The engine that the settings ask for."""
     if config.engine == "memory":
-        return MemoryEngine(clock)
+        # Guests of nobody take a moment to go down, so that clients meet jobs that have not ended yet.
+        return MemoryEngine(clock, Script(shutdown_seconds=0.5))
     return LibvirtEngine(provider_for(config, LinuxHost()), clock)
 
 

@@ -86,7 +86,7 @@ class Legacy:
         return self.error(call, CallError(f"Method {method!r} not found in {service!r}", ENOMETHOD))
 
     def too_many_calls(self, call: Call, message: str) -> str | None:
-        return _error(call.id, errnos.ETOOMANYREFS, f"{message}.")
+        return _error(call.id, errnos.ETOOMANYREFS, f"{message}.") if call.has_id else None
 
     def event(self, event: Event) -> str:
         return event.once("legacy", lambda event: _encode(event.members))

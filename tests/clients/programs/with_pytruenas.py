@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 from pytruenas import AuthenticationError, JobFailed, TrueNASClient, ValidationErrors
@@ -10,15 +11,19 @@ from pytruenas import AuthenticationError, JobFailed, TrueNASClient, ValidationE
 def main() -> None:
     """Read where the server is, and who may come in; write what was seen."""
     where = json.load(sys.stdin)
-    seen: dict[str, Any] = {"ways": ways_in(where)}
-    with TrueNASClient(
-        where["uri"], username=where["username"], api_key=where["api_key"], verify=where["verify"]
-    ) as client:
+    # All are closed at the end: the thread of one that is closed may take what the next, with its number, gets.
+    with ExitStack() as clients:
+        seen: dict[str, Any] = {"ways": ways_in(where, clients)}
+        client = TrueNASClient(
+            where["uri"], username=where["username"], api_key=where["api_key"], verify=where["verify"]
+        )
+        clients.enter_context(client)
         seen |= whole_life(client) | files(client) | mistakes(client)
+        seen["ways"]["wrong password"] = refused(where)
     json.dump(seen, sys.stdout)
 
 
-def ways_in(where: dict[str, Any]) -> dict[str, str]:
+def ways_in(where: dict[str, Any], clients: ExitStack) -> dict[str, str]:
     """Who one is, by the way one came in."""
     found = {}
     uri, verify = where["uri"], where["verify"]
@@ -30,19 +35,25 @@ def ways_in(where: dict[str, Any]) -> dict[str, str]:
         ("key", uri, key),
         ("name and key", uri, {**key, "username": where["username"]}),
     ):
-        with TrueNASClient(address, verify=verify, **credentials) as client:
-            assert client.ping() == "pong"
-            found[name] = client.me()["pw_name"]
-            if name == "key":
-                token = client.api.auth.generate_token(60, {}, True, False)
-                with TrueNASClient(uri, token=token, verify=verify) as other:
-                    found["token"] = other.me()["pw_name"]
-            client.logout()
-    try:
-        TrueNASClient(uri, username=where["username"], password="wrong", verify=verify).login()
-    except AuthenticationError as error:
-        found["wrong password"] = str(error)
+        client = clients.enter_context(TrueNASClient(address, verify=verify, **credentials))
+        assert client.ping() == "pong"
+        found[name] = client.me()["pw_name"]
+        if name == "key":
+            token = client.api.auth.generate_token(60, {}, True, False)
+            other = clients.enter_context(TrueNASClient(uri, token=token, verify=verify))
+            found["token"] = other.me()["pw_name"]
+        client.logout()
     return found
+
+
+def refused(where: dict[str, Any]) -> str:
+    """What is said to somebody with the wrong password."""
+    client = TrueNASClient(where["uri"], username=where["username"], password="wrong", verify=where["verify"])
+    try:
+        client.login()
+    except AuthenticationError as error:
+        return str(error)
+    return "not refused"
 
 
 def whole_life(client: Any) -> dict[str, Any]:
