@@ -215,6 +215,10 @@ class Schemas:
         return ANYTHING
 
     def _objects(self, schema: Schema, depth: int) -> Values:
+        if "patternProperties" in schema:
+            [(pattern, inner)] = schema["patternProperties"].items()
+            keys = st.from_regex(pattern, fullmatch=True)
+            return st.dictionaries(keys, self.values(inner, depth), min_size=1, max_size=1)
         if "properties" not in schema:
             inner = schema.get("additionalProperties")
             return st.dictionaries(TEXTS, self.values(inner, depth), max_size=3) if inner else OBJECTS

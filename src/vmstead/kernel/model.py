@@ -5,9 +5,10 @@ Validation and its texts are pydantic's, because TrueNAS's are too and clients s
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, create_model
 
 #: What stands in for a secret that is not shown. Sending it back means "leave the secret as it is".
 PLACEHOLDER = "********"
@@ -48,6 +49,20 @@ class Date(Model):
 
     milliseconds: int = Field(alias="$date", description="Since the epoch, in milliseconds.")
 
+
+#: A moment that clients send. What comes over the wire as ``{"$date": …}`` is a ``datetime`` when it is checked.
+Moment = Annotated[
+    datetime,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "patternProperties": {r"^\$date$": {"type": "integer"}},
+            "additionalProperties": False,
+            "minProperties": 1,
+            "description": 'A moment, as {"$date": milliseconds since the epoch}.',
+        }
+    ),
+]
 
 T = TypeVar("T")
 
@@ -110,6 +125,7 @@ __all__ = [
     "Field",
     "Literal",
     "Model",
+    "Moment",
     "NonEmpty",
     "Text",
     "masked",

@@ -1,6 +1,5 @@
 """``api_key.*``: keys with which programs log in as a user."""
 
-import datetime as dt
 from typing import Annotated, Any
 
 from pydantic import StringConstraints
@@ -8,7 +7,7 @@ from pydantic import StringConstraints
 from vmstead.ctx import Ctx
 from vmstead.errors import NotAuthorized, NotFound, Problem, ValidationErrors, raise_if
 from vmstead.kernel.bus import Change
-from vmstead.kernel.model import PLACEHOLDER, Field, Model, Text, patch_of
+from vmstead.kernel.model import PLACEHOLDER, Field, Model, Moment, Text, patch_of
 from vmstead.query import Query
 from vmstead.rpc.queries import QueryOptions, query_for_one
 from vmstead.rpc.registry import Namespace
@@ -33,7 +32,7 @@ class ApiKeyCreate(Model):
         description="What it is for; unique."
     )
     username: Text = Field(description="Whose key it is.")
-    expires_at: dt.datetime | None = Field(None, description="When it stops being valid; null: never.")
+    expires_at: Moment | None = Field(None, description="When it stops being valid; null: never.")
 
 
 class ApiKeyUpdate(patch_of(ApiKeyCreate, "_ApiKeyPatch", without=frozenset({"username"}))):  # type: ignore[misc]
