@@ -17,7 +17,10 @@ _VERBS = "vmstead.cli.verbs"
         },
         "Run": {
             "start": (f"{_VERBS}.power:start", "Start virtual machines."),
-            "stop": (f"{_VERBS}.power:stop", "Shut virtual machines down and wait until they are off."),
+            "stop": (
+                f"{_VERBS}.power:stop",
+                "Shut virtual machines down, side by side, and wait until they are off.",
+            ),
             "restart": (f"{_VERBS}.power:restart", "Stop a virtual machine and start it anew."),
             "poweroff": (f"{_VERBS}.power:poweroff", "Turn a virtual machine off at once."),
             "reset": (f"{_VERBS}.power:reset", "Press a virtual machine's reset button."),
