@@ -33,7 +33,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[asyncio.R
         found = runner.run(stack.enter_async_context(target(tmp_path_factory.mktemp("calls"))))
         accounts = found.host.server.services.accounts
         hashed = runner.run(hash_password("pw"))
-        runner.run(accounts.write(accounts.add("nobody", hashed, [], "", 0)))
+        runner.run(accounts.write(accounts.add("nobody", hashed, ["VM_COMMAND_LINE_ARGS"], "", 0)))
         yield runner, found
         runner.run(stack.aclose())
 
@@ -108,7 +108,7 @@ def test_calls_at_the_same_time(fuzzed: tuple[asyncio.Runner, Target], data: st.
 
 
 async def refused(fuzzed: Target, name: str, params: Any, *, is_known: bool) -> None:
-    """What somebody without any role, or who has not logged in, gets."""
+    """What somebody with a role that no method takes, or who has not logged in, gets."""
     async with fuzzed.host.connect(over_tcp=True) as api:
         if is_known:
             assert await api.call("auth.login", "nobody", "pw")
