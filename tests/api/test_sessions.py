@@ -1,5 +1,6 @@
 """Who is logged in where, and what ends that."""
 
+import json
 import time
 from contextlib import closing
 from pathlib import Path
@@ -152,6 +153,30 @@ async def test_a_console_ends_with_its_login(tmp_path: Path) -> None:
             message = await socket.receive(timeout=10)
             assert message.type is aiohttp.WSMsgType.CLOSE
             assert message.data == 1008
+
+
+async def test_what_a_client_sent_before_it_went_is_done(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await account(host, "alice", "open sesame", "VM_WRITE")
+        for collection in ("vm.query", "auth.sessions"):
+            await host.api.call("core.subscribe", collection)
+        async with host.connect(over_tcp=True) as api:
+            await api.call("auth.login", "alice", "open sesame")
+            for method, params in (
+                ("vm.create", [{"name": "a", "memory": 64}]),
+                ("auth.login", ["alice", "open sesame"]),
+            ):
+                await api.send(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}))
+            await api.socket.close()
+        vm = await host.api.event(lambda event: event["collection"] == "vm.query")
+        assert vm["fields"]["name"] == "a"
+
+        def are_over(_: dict[str, Any]) -> bool:
+            told = [event["msg"] for event in host.api.events if event["collection"] == "auth.sessions"]
+            return told.count("added") == told.count("removed") == 2
+
+        await host.api.event(are_over)
+        assert await sessions(host) == []
 
 
 async def test_closing_a_session_ends_its_subscriptions(tmp_path: Path) -> None:

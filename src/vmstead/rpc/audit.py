@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from vmstead.errors import ApiError
-from vmstead.kernel.model import PLACEHOLDER, masked_input
+from vmstead.kernel.model import PLACEHOLDER, masked, masked_input
 from vmstead.rpc import protocol
 from vmstead.rpc.caller import Caller, Origin
 from vmstead.rpc.registry import Method
@@ -133,8 +133,8 @@ def masked_parameters(method: Method, params: Sequence[object]) -> dict[str, obj
     if isinstance(named.get(_CONTENT), str):
         # Of a file: nobody knows what is in it.
         named[_CONTENT] = PLACEHOLDER
-    found: dict[str, object] = masked_input(named)
-    return found
+    # The names of parameters are ours, and hold more than secrets: ``api_key_create`` says whose key it is.
+    return masked({name: masked_input(value) for name, value in named.items()})
 
 
 def entry_of(

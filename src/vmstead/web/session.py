@@ -62,6 +62,9 @@ class WebSession:
         self._wake = asyncio.Event()
         self._calls = 0
         self._abort: Callable[[], None] | None = None
+        self._is_gone = False
+        #: Who was logged in when the client went: calls that it had sent before are still that caller's.
+        self._departed: Caller | None = None
 
     # --- what methods use -------------------------------------------------------------------------
 
@@ -79,13 +82,15 @@ class WebSession:
 
     @property
     def caller(self) -> Caller | None:
-        return self._application.services.sessions.caller_of(self)
+        return self._application.services.sessions.caller_of(self) or self._departed
 
     def login(self, caller: Caller) -> None:
         self._application.services.sessions.login(self, caller)
         # On the unix socket every command logs in by itself; that is nothing to tell of.
         tell = log.debug if caller.credential == "UNIX_SOCKET" else log.info
         tell("login", user=caller.username, credential=caller.credential, origin=str(self._origin))
+        if self._is_gone:
+            self._leave()
 
     def logout(self, reason: str = "") -> None:
         self._application.services.sessions.logout(self, reason)
@@ -111,9 +116,14 @@ class WebSession:
         try:
             await self._read()
         finally:
+            self._is_gone = True
             self._subscriptions.close()
-            self._application.services.sessions.logout(self, "the connection was closed")
+            self._leave()
             writer.cancel()
+
+    def _leave(self) -> None:
+        self._departed = self.caller
+        self._application.services.sessions.logout(self, "the connection was closed")
 
     async def close(self, code: int, reason: str) -> None:
         """End the connection, saying why."""

@@ -47,6 +47,7 @@ class FakeZfs:
         self._shapes = {name: [*lines] for name, lines in (pools or {"tank": ["/dev/sda"]}).items()}
         self.imported = {*self._shapes}
         self._lock = threading.RLock()
+        self._monitors: list[Callable[[str], None]] = []
         for name in self._shapes:
             number, content = self.model.next()
             self.model.add(Dataset(name, number, content))
@@ -130,18 +131,31 @@ class FakeZfs:
     async def _udevadm(
         self, argv: Sequence[str], timeout: float, on_line: Callable[[str], None] | None
     ) -> bytes:
-        if argv[1] == "monitor" and on_line is not None:
+        if argv[1] == "settle" or on_line is None:
+            await self._make_links()
+            return b""
+        self._monitors.append(on_line)
+        try:
             on_line("monitor will print the received events for:")
-        if self.has_udev:
-            self.looked_at.clear()
-            for link in self.model.make_links():
-                if on_line is not None:
-                    on_line(f"UDEV  [1.0] add      /devices/virtual/block/{link.name} (block)")
-        if argv[1] == "monitor":
+            await self._make_links()
             if self.has_udev:
                 await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=timeout)
             raise CommandError(argv, None, f"killed after {timeout:g} seconds")
-        return b""
+        finally:
+            self._monitors.remove(on_line)
+
+    async def _make_links(self) -> None:
+        if not self.has_udev:
+            return
+
+        def make() -> list[Path]:
+            with self._lock:
+                self.looked_at.clear()
+                return self.model.make_links()
+
+        for link in await asyncio.to_thread(make):
+            for tell in [*self._monitors]:
+                tell(f"UDEV  [1.0] add      /devices/virtual/block/{link.name} (block)")
 
     # --- the other programs -----------------------------------------------------------------------
 
