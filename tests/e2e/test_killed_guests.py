@@ -123,7 +123,12 @@ async def test_a_start_leaves_a_guest_that_runs_or_can_be_started(folder: Path) 
         await remove_all(host)
 
     steps = await Story(folder, "vm.start", lambda vm: [vm], prepare, judge).run()
-    assert [step for step in steps if step != "COMMIT"] == ["define", "define is done", "start", "start is done"]
+    assert [step for step in steps if step != "COMMIT"] == [
+        "define",
+        "define is done",
+        "start",
+        "start is done",
+    ]
 
 
 async def test_a_deleted_vm_is_there_as_a_whole_or_not_at_all(folder: Path) -> None:
@@ -188,7 +193,12 @@ async def test_a_renamed_vm_keeps_what_its_firmware_remembers(folder: Path) -> N
         await remove_all(host)
 
     steps = await Story(folder, "vm.start", lambda vm: [vm], prepare, judge).run()
-    assert [step for step in steps if step != "COMMIT"] == ["define", "define is done", "start", "start is done"]
+    assert [step for step in steps if step != "COMMIT"] == [
+        "define",
+        "define is done",
+        "start",
+        "start is done",
+    ]
 
 
 async def test_a_clone_has_its_own_disks_and_the_tpm_or_nothing(folder: Path) -> None:
