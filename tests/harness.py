@@ -108,13 +108,15 @@ class Api:
         return await self.frame(lambda frame: True, since=at)
 
     async def frame(self, wanted: Callable[[dict[str, Any]], bool], since: int = 0) -> dict[str, Any]:
-        """The first frame of this kind that came or comes."""
+        """The first frame of this kind that came or comes. Raises ConnectionError when none can come any more."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 for frame in self.frames[since:]:
                     if wanted(frame):
                         return frame
                 since = len(self.frames)
+                if self.socket.closed:
+                    raise ConnectionError(f"closed with {self.socket.close_code}")
                 self._arrived.clear()
                 await self._arrived.wait()
 

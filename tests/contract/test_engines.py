@@ -1,5 +1,7 @@
 """Every engine does what the port says."""
 
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from tests.daemons import lasting_engine, needs_private_libvirtd, state_folder
 from tests.unit.vm.support import make_vm
 from vmstead.adapters.engine_choice import provider_for
 from vmstead.adapters.libvirt_engine import LibvirtEngine
-from vmstead.adapters.libvirt_engine.binding import start_event_loop
+from vmstead.adapters.libvirt_engine.binding import call, start_event_loop
 from vmstead.adapters.linux_host import LinuxHost
 from vmstead.adapters.memory_engine import MemoryEngine
 from vmstead.config import Config
@@ -130,6 +132,19 @@ class TestPrivateLibvirtd(EngineContract, ConsoleContract, LibvirtContract):
             with pytest.raises(EngineError, match=text) as raised:
                 await engine.check(changed)
             assert raised.value.kind is EngineErrorKind.REFUSED
+
+    async def test_a_lock_that_was_left_at_a_terminal_keeps_nobody_from_the_console(
+        self, machine: Machine
+    ) -> None:
+        async with guest(machine) as (engine, _, uuid):
+            domain = await call(engine._connection.lookupByUUIDString, uuid)  # type: ignore[attr-defined]
+            xml = await call(domain.XMLDesc)
+            terminal = re.search(r"<source path='/dev/(pts/\d+)'/>", xml)
+            assert terminal is not None
+            lock = Path("/var/lock", "LCK.._" + terminal[1].replace("/", "_"))
+            lock.write_text(f"{os.getpid():10d}\n")
+            console = await engine.console(uuid)
+            await console.close()
 
     async def test_guests_have_a_user_of_their_own(self, machine: Machine) -> None:
         async with guest(machine) as (engine, listener, uuid):

@@ -6,7 +6,9 @@ nothing, and what such a guest leaves behind with libvirtd goes with the connect
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import libvirt
@@ -21,6 +23,26 @@ _QUEUE = 64
 #: Seconds between two signs of life, and how many may be missing.
 _KEEPALIVE = (5, 4)
 _ENDED = libvirt.VIR_STREAM_EVENT_ERROR | libvirt.VIR_STREAM_EVENT_HANGUP
+
+#: How libvirt names the lock of a terminal that somebody else has, where it was built to use locks.
+_LOCK = re.compile(r"lock file '(/(?:var|run)/lock/LCK\.\.[\w.-]+)'")
+
+
+def _open(domain: Any, stream: Any) -> None:
+    """Open a domain's first console, whatever has been left of others at the terminal that it has now."""
+    try:
+        domain.openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+    except libvirt.libvirtError as error:
+        lock = _LOCK.search(error.get_error_message() or "")
+        if lock is None:
+            raise
+        # A daemon that was killed leaves its locks, which count for as long as any process has its number. The
+        # terminal is this domain's, and its daemon takes it from its own clients: nobody holds the lock.
+        try:
+            Path(lock[1]).unlink(missing_ok=True)
+        except OSError:
+            raise error from None
+        domain.openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
 
 
 class LibvirtConsole:
@@ -45,7 +67,7 @@ class LibvirtConsole:
             try:
                 stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
                 domain = connection.lookupByUUIDString(uuid)
-                domain.openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
+                _open(domain, stream)
                 connection.setKeepAlive(*_KEEPALIVE)
                 console = cls(connection, stream, loop)
                 stream.eventAddCallback(libvirt.VIR_STREAM_EVENT_READABLE | _ENDED, console._on_event, None)
