@@ -8,7 +8,16 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core import PydanticCustomError
 
 #: What stands in for a secret that is not shown. Sending it back means "leave the secret as it is".
 PLACEHOLDER = "********"
@@ -63,6 +72,16 @@ Moment = Annotated[
         }
     ),
 ]
+
+
+def _is_false(value: object) -> object:
+    if value is not False:
+        raise PydanticCustomError("literal_error", "Input should be False")
+    return value
+
+
+#: What can only be turned off. (A literal alone would take 0 too, which equals it.)
+OnlyFalse = Annotated[Literal[False], BeforeValidator(_is_false)]
 
 T = TypeVar("T")
 
@@ -127,6 +146,7 @@ __all__ = [
     "Model",
     "Moment",
     "NonEmpty",
+    "OnlyFalse",
     "Text",
     "masked",
     "masked_input",

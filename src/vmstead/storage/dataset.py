@@ -9,7 +9,7 @@ from typing import Any, Literal
 from vmstead.ctx import Ctx
 from vmstead.devices._claims import claimed, discard_noted
 from vmstead.errors import NotFound, Problem, ValidationErrors, raise_if
-from vmstead.kernel.model import Field, Model, NonEmpty, Text
+from vmstead.kernel.model import Field, Model, NonEmpty, OnlyFalse, Text
 from vmstead.kernel.undo import undo
 from vmstead.ports.pools import Dataset, DatasetKind
 from vmstead.ports.volumes import Encryption, VolumeError, VolumeErrorKind, volume_path
@@ -96,7 +96,7 @@ class EncryptionOptions(Model):
         None, pattern=r"^[0-9a-fA-F]{64}$", description="A key instead, as 64 hexadecimal digits."
     )
     pbkdf2iters: int = Field(350000, ge=100000, description="How often the passphrase is hashed.")
-    generate_key: Literal[False] = Field(False, description="No keys are kept here, so none is made up.")
+    generate_key: OnlyFalse = Field(False, description="No keys are kept here, so none is made up.")
 
 
 class DatasetCreate(Properties):

@@ -2,11 +2,11 @@
 
 import errno
 from collections.abc import Collection, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from vmstead.ctx import Ctx
 from vmstead.errors import CallError, NotFound, Problem, raise_if
-from vmstead.kernel.model import Field, Model, NonEmpty
+from vmstead.kernel.model import Field, Model, NonEmpty, OnlyFalse
 from vmstead.ports.pools import Dataset
 from vmstead.ports.volumes import VolumeError
 from vmstead.rpc.registry import Namespace
@@ -78,7 +78,7 @@ class UnlockOptions(Model):
     toggle_attachments: bool = Field(
         True, description="Start virtual machines on it that are to start with the host."
     )
-    key_file: Literal[False] = Field(False, description="Keys are given in datasets.")
+    key_file: OnlyFalse = Field(False, description="Keys are given in datasets.")
     force: bool = Field(False, description="Has no effect: file systems are mounted whatever is in the way.")
 
 

@@ -11,6 +11,7 @@ from vmstead.kernel.model import (
     Field,
     Model,
     NonEmpty,
+    OnlyFalse,
     Text,
     masked,
     masked_input,
@@ -171,3 +172,13 @@ def test_what_is_no_secret_is_not_masked(value: object) -> None:
 
 def test_a_password_is_among_the_secrets() -> None:
     assert {"password", "token", "api_key"} <= SECRET_KEYS
+
+
+@pytest.mark.parametrize("value", [True, 0, 0.0, None, "", "false"])
+def test_what_can_only_be_off_takes_nothing_else(value: object) -> None:
+    class Options(Model):
+        keys: OnlyFalse = False
+
+    assert Options.model_validate({"keys": False}).keys is False
+    with pytest.raises(ValidationError, match="Input should be False"):
+        Options.model_validate({"keys": value})
