@@ -60,6 +60,30 @@ class Watch:
         return found
 
 
+class Line:
+    """A connection that is made anew when it has ended, with a subscription if there is one."""
+
+    def __init__(self, host: Host, subscription: str | None = None) -> None:
+        self._host = host
+        self._subscription = subscription
+        self._api: Api | None = None
+        self._stack = AsyncExitStack()
+
+    async def api(self) -> Api:
+        """The client; what it got before is not forgotten unless the connection is new."""
+        if self._api is None or self._api.socket.closed:
+            await self.close()
+            self._api = await self._stack.enter_async_context(self._host.connect())
+            if self._subscription is not None:
+                await self._api.call("core.subscribe", self._subscription)
+        return self._api
+
+    async def close(self) -> None:
+        """End the connection."""
+        self._api = None
+        await self._stack.aclose()
+
+
 class Target:
     """A client of a running server that judges everything that it gets."""
 
@@ -76,12 +100,16 @@ class Target:
         #: Ids of what references stand for.
         self.vms: list[int] = []
         self.devices: list[int] = []
-        self._client: Api | None = None
-        self._connection = AsyncExitStack()
+        self.line = Line(host)
+        #: Is told of everything.
+        self.observer = Line(host, "*")
 
     async def call(self, *calls: tuple[str, Any]) -> None:
         """Make calls at the same time, wait until everything that they began has ended, and judge."""
-        api = await self._connected()
+        api, observer = await self.line.api(), await self.observer.api()
+        for each in (api, observer):
+            each.frames.clear()
+            each.events.clear()
         sent: dict[str, tuple[str, Any]] = {}
         for method, params in calls:
             self.calls += 1
@@ -89,24 +117,28 @@ class Target:
             params = self._resolved(params, self.devices if method.startswith("vm.device.") else self.vms)
             sent[id] = (method, params)
             await api.send(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
-        answers = await self._answers(api, set(sent))
+        answers, rejections = await self._answers(api, set(sent))
         await self.finish()
         # One that ends the connection that it came on is answered by that.
-        assert len(answers) == len(sent) or api.socket.closed, f"no answer to {sent.keys() - answers.keys()}"
+        is_complete = len(answers) + len(rejections) == len(sent)
+        assert is_complete or api.socket.closed, f"no answer to {sent.keys() - answers.keys()}"
         for id, answer in answers.items():
             self.judge(answer, id)
             self.judge_result(*sent[id], answer)
+        for rejection in rejections:
+            # A date that there is not makes a frame of what is no JSON in this dialect.
+            self.judge(rejection, None)
+            assert rejection["error"]["code"] == Code.INVALID_JSON
+            assert "Error parsing $" in rejection["error"]["message"]
         for job in self.jobs.values():
             self.judge_job(job.row())
         self.jobs.clear()
-        for frame in self.host.api.frames:
+        for frame in observer.frames:
             if "method" in frame:
                 self.judge_event(frame)
-        self.host.api.frames.clear()
-        self.host.api.events.clear()
         if any(method.startswith(("auth.", "core.s")) for method, _ in calls):
             # It may have changed what the connection is.
-            await self.close()
+            await self.line.close()
         unseen = self.watch.clear()
         assert unseen == [], unseen
 
@@ -121,26 +153,16 @@ class Target:
             return {key: self._resolved(each, ids) for key, each in value.items()}
         return value
 
-    async def _connected(self) -> Api:
-        if self._client is None or self._client.socket.closed:
-            await self.close()
-            self._client = await self._connection.enter_async_context(self.host.connect())
-        self._client.frames.clear()
-        self._client.events.clear()
-        return self._client
-
-    async def close(self) -> None:
-        """End the connection; the next call makes another."""
-        self._client = None
-        await self._connection.aclose()
-
-    async def _answers(self, api: Api, ids: set[str]) -> dict[str, dict[str, Any]]:
-        """What calls are answered with, by their ids; time passes until then."""
+    async def _answers(
+        self, api: Api, ids: set[str]
+    ) -> tuple[dict[str, dict[str, Any]], list[dict[str, Any]]]:
+        """Answers to calls by their ids, and answers to frames that are none; time passes until they are there."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 found = {frame["id"]: frame for frame in api.frames if frame.get("id") in ids}
-                if len(found) == len(ids) or api.socket.closed:
-                    return found
+                rejections = [frame for frame in api.frames if "id" in frame and frame["id"] is None]
+                if len(found) + len(rejections) == len(ids) or api.socket.closed:
+                    return found, rejections
                 await settle()
                 if self.host.clock.next_timer is not None:
                     self.host.clock.advance(1)
@@ -241,11 +263,10 @@ class Target:
 
     async def tidy(self) -> None:
         """Take away what was made, so that the next calls meet a server like this one."""
-        for entry in await self.host.api.call("vm.query"):
-            await self.host.api.call("vm.delete", entry["id"], {"force": True})
+        root = await self.observer.api()
+        for entry in await root.call("vm.query"):
+            await root.call("vm.delete", entry["id"], {"force": True})
         self.jobs.clear()
-        self.host.api.frames.clear()
-        self.host.api.events.clear()
         pool = self.host.config.state / "pools/default"
         for path in pool.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -260,8 +281,8 @@ async def target(folder: Path) -> AsyncIterator[Target]:
     asyncio.get_running_loop().set_exception_handler(watch.loop)
     async with server(folder, history=0) as host:
         found = Target(host, watch)
-        await host.api.call("core.subscribe", "*")
         try:
             yield found
         finally:
-            await found.close()
+            await found.line.close()
+            await found.observer.close()

@@ -66,7 +66,7 @@ def resident() -> int:
 
 async def prepare(fuzzed: Target) -> None:
     """Something to meet: two machines with devices, one of which runs, a volume and a file."""
-    call = fuzzed.host.api.call
+    call = (await fuzzed.observer.api()).call
     fuzzed.vms, fuzzed.devices = [], []
     for name in ("a", "b"):
         vm: dict[str, Any] = await call("vm.create", {"name": name, "memory": 64})
