@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pyotp
+import pytest
 
 from tests.api.test_auth import account, api_key
 from tests.harness import Api, Host, server
@@ -55,6 +56,21 @@ async def test_a_password_is_not_enough_where_there_is_a_second_factor(tmp_path:
         }
         [session] = await host.api.call("auth.sessions", [["internal", "=", False]])
         assert session["credentials"] == "LOGIN_TWOFACTOR"
+
+
+@pytest.mark.parametrize(("digits", "interval"), [(6, 5), (8, 120)])
+async def test_whatever_is_accepted_can_be_logged_in_with(tmp_path: Path, digits: int, interval: int) -> None:
+    async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
+        await account(host)
+        app = await factor(host, otp_digits=digits, interval=interval)
+        await api.call("auth.login_ex", PASSWORD)
+        answer = await api.call("auth.login_ex_continue", code(shown(host, app)))
+        assert answer["response_type"] == "SUCCESS"
+        # Nothing is changed by what is refused.
+        failure = await host.api.failure("user.renew_2fa_secret", "alice", {"interval": 121})
+        assert failure.attributes == ["twofactor_options.interval"]
+        [alice] = await host.api.call("user.query", [["username", "=", "alice"]])
+        assert alice["twofactor_auth_configured"] is True
 
 
 async def test_the_code_can_be_sent_by_login_ex_too_and_with_the_older_login(tmp_path: Path) -> None:

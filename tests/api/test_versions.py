@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.api.test_auth import account
 from tests.harness import PATIENCE, Host, server
 from vmstead import editions
 from vmstead.adapters.fake_host import FakeHost
@@ -200,6 +201,25 @@ async def test_26_has_given_up_some_methods(tmp_path: Path) -> None:
     async with server(tmp_path) as host, host.connect(version="v26.0.0") as api:
         for method in ("vm.import_disk_image", "vm.export_disk_image", "vm.device.pptdev_choices"):
             assert (await api.failure(method)).code == -32601
+
+
+async def test_logins_have_known_scram_refusals_and_reconnecting_since_26(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await account(host)
+        await account(host, "nobody", "open sesame", "")
+        data = {"mechanism": "PASSWORD_PLAIN", "username": "alice", "password": "open sesame"}
+        for version in [*ALL, "current"]:
+            is_new = version not in BEFORE_26
+            async with host.connect(over_tcp=True, version=version) as api:
+                ways = await api.call("auth.mechanism_choices")
+                assert ways[:3] == ["API_KEY_PLAIN", "TOKEN_PLAIN", "PASSWORD_PLAIN"]
+                assert ("SCRAM" in ways) is is_new
+                refused = await api.call("auth.login_ex", {**data, "username": "nobody"})
+                assert refused == {"response_type": "DENIED" if is_new else "AUTH_ERR"}
+                options = {"login_options": {"reconnect_token": True}}
+                answer = await api.call("auth.login_ex", {**data, **options})
+                assert answer["response_type"] == "SUCCESS"
+                assert ("reconnect_token" in answer) is is_new
 
 
 async def test_the_older_protocol_speaks_of_25_10(tmp_path: Path) -> None:

@@ -30,11 +30,17 @@ class Served:
         folder = str(self.state.with_name("home"))
         return {"HOME": folder, "XDG_CACHE_HOME": folder, "XDG_CONFIG_HOME": folder}
 
-    async def ask(self, client: str) -> dict[str, Any]:
-        """What a client's program has seen. It is told by way of its input: nobody else may read a password."""
+    async def ask(self, client: str, program: str | None = None, **more: object) -> dict[str, Any]:
+        """What a client's program has seen. It is told by way of its input: nobody else may read a password.
+
+        Args:
+            program: which; by default the one that does all that the client can.
+            more: what it is told beside where the server is and who may come in.
+        """
         python = ENVIRONMENTS / client / "bin/python"
-        script = Path(__file__).parent / "programs" / f"with_{client.replace('-', '_')}.py"
-        result = await command(str(python), str(script), stdin=json.dumps(self.where), env=self.home)
+        script = Path(__file__).parent / "programs" / f"with_{program or client.replace('-', '_')}.py"
+        told = json.dumps({**self.where, **more})
+        result = await command(str(python), str(script), stdin=told, env=self.home)
         assert result.status == 0, result.stderr
         seen: dict[str, Any] = json.loads(result.stdout)
         return seen

@@ -4,12 +4,14 @@ Each is run in an environment of its own that ``bin/setup --dev`` makes in ``.ve
 Python 3.13 and are left out where there is none.
 """
 
+import json
 from pathlib import Path
 
+import pyotp
 import pytest
 
 from tests.clients.served import ENVIRONMENTS, INSTALLED, served
-from tests.processes import Result, command
+from tests.processes import Result, command, midclt
 
 
 def test_the_clients_are_there() -> None:
@@ -52,6 +54,21 @@ async def test_pytruenas(tmp_path: Path, options: list[str]) -> None:
     assert seen["listed"] == ["other.txt", "there.txt"]
     assert seen["create"] == [["vm_create.memory", "Input should be greater than or equal to 20", 22]]
     assert seen["stop"] == [MISSING, "VALIDATION"]
+
+
+@BOTH
+async def test_pytruenas_with_a_second_factor(tmp_path: Path, options: list[str]) -> None:
+    async with served(tmp_path / "state", *options) as server:
+        socket = f"ws+unix://{server.where['socket']}"
+        # A code is still good when the next is shown already.
+        assert (await midclt(socket, "call", "auth.twofactor.update", '{"window": 1}')).status == 0
+        made = await midclt(socket, "call", "user.renew_2fa_secret", "alice", '{"interval": 120}')
+        assert made.status == 0, made.stderr
+        app = pyotp.parse_uri(json.loads(made.stdout)["twofactor_config"]["provisioning_uri"])
+        assert isinstance(app, pyotp.TOTP)
+        code = app.now()
+        seen = await server.ask("pytruenas", "pytruenas_and_a_code", code=code)
+    assert seen == {"with": "alice", "without": "login failed: AUTH_ERR"}
 
 
 @BOTH

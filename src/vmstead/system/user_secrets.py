@@ -65,7 +65,7 @@ class TwoFactorOptions(Model):
     """What the codes are to be like."""
 
     otp_digits: int = Field(twofactor.DIGITS, ge=6, le=8, description="Digits of a code.")
-    interval: int = Field(twofactor.INTERVAL, ge=5, le=3600, description="Seconds that a code is shown for.")
+    interval: int = Field(twofactor.INTERVAL, ge=5, le=120, description="Seconds that a code is shown for.")
 
 
 class TwoFactorConfig(Model):
