@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints
 from vmstead.ctx import Ctx
 from vmstead.devices.base import Device, Placed, Slots, problem
 from vmstead.errors import Problem
+from vmstead.kernel.model import WHOLE
 from vmstead.kernel.xml import Element, el
 from vmstead.ports.volumes import (
     VOLUME_PREFIX,
@@ -24,7 +25,7 @@ from vmstead.ports.volumes import (
     volume_path,
 )
 
-SectorSize = Literal[512, 4096] | None
+SectorSize = Annotated[Literal[512, 4096], WHOLE] | None
 #: QEMU shows no more than 20 characters of a serial number to the guest (ATA's limit).
 Serial = Annotated[str, StringConstraints(max_length=20, pattern=r"^[A-Za-z0-9_.+ -]*$")]
 

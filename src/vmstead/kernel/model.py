@@ -65,13 +65,23 @@ Moment = Annotated[
     WithJsonSchema(
         {
             "type": "object",
-            "patternProperties": {r"^\$date$": {"type": "integer"}},
+            "patternProperties": {r"^\$date$": {"type": "number"}},
             "additionalProperties": False,
             "minProperties": 1,
             "description": 'A moment, as {"$date": milliseconds since the epoch}.',
         }
     ),
 ]
+
+
+def _is_whole(value: object) -> object:
+    if isinstance(value, float | bool):
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
+
+
+#: For literals that are integers: 512.0 and True equal some, and are none.
+WHOLE = BeforeValidator(_is_whole)
 
 
 def _is_false(value: object) -> object:
@@ -140,6 +150,7 @@ def _masked(value: T, is_secret: Callable[[str], bool]) -> T:
 __all__ = [
     "PLACEHOLDER",
     "SECRET_KEYS",
+    "WHOLE",
     "Date",
     "Field",
     "Literal",

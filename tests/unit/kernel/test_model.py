@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from vmstead.kernel.model import (
     PLACEHOLDER,
     SECRET_KEYS,
+    WHOLE,
     Field,
     Model,
     NonEmpty,
@@ -182,3 +183,13 @@ def test_what_can_only_be_off_takes_nothing_else(value: object) -> None:
     assert Options.model_validate({"keys": False}).keys is False
     with pytest.raises(ValidationError, match="Input should be False"):
         Options.model_validate({"keys": value})
+
+
+@pytest.mark.parametrize("value", [512.0, True, "512", 513])
+def test_literals_that_are_integers_take_nothing_that_equals_them(value: object) -> None:
+    class Options(Model):
+        size: Annotated[Literal[1, 512], WHOLE] | None = None
+
+    assert Options.model_validate({"size": 512}).size == 512
+    with pytest.raises(ValidationError):
+        Options.model_validate({"size": value})
