@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyotp
 from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.web.browser import violations
@@ -46,6 +47,36 @@ async def test_the_login_outlives_a_reload_and_ends_with_the_logout(tmp_path: Pa
         await page.get_by_label("User name").wait_for()
         await page.reload()
         await page.get_by_label("User name").wait_for()
+
+
+async def test_a_second_factor_is_set_up_asked_for_and_turned_off(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        page = await at.enter()
+        await page.get_by_role("button", name="Account of ada").click()
+        await page.get_by_role("menuitem", name="Two-factor").click()
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_role("button", name="Set up").click()
+        await expect(dialog.get_by_role("img", name="QR code for an authenticator app")).to_be_visible()
+        secret = await dialog.get_by_label("Secret, to type instead").input_value()
+        assert await violations(page) == []
+        await dialog.get_by_role("button", name="Close", exact=True).last.click()
+        await page.get_by_role("button", name="Account of ada").click()
+        await page.get_by_role("menuitem", name="Log out").click()
+
+        await page.get_by_label("User name").fill("ada")
+        await page.get_by_label("Password").fill(PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.get_by_label("One-time code").fill(pyotp.TOTP(secret).at(int(at.host.clock.now())))
+        await page.keyboard.press("Enter")
+        await page.get_by_role("heading", name="Virtual machines", exact=True).wait_for()
+
+        await page.goto("/ui/access/users")
+        row = page.get_by_role("row", name="ada")
+        await row.get_by_role("button", name="Turn off the second factor of ada?").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Turn off").click()
+        await expect(row.get_by_role("button", name="Turn off the second factor of ada?")).to_have_count(0)
+        [ada] = await at.host.api.call("user.query", [["username", "=", "ada"]])
+        assert ada["twofactor_auth_configured"] is False
 
 
 async def test_two_browsers_see_the_same_without_asking(tmp_path: Path) -> None:

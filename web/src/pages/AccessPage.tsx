@@ -106,6 +106,11 @@ function Users() {
     const question = { title: access.deleteUser(user.username), body: access.deleteUserBody, confirm: text.common.delete };
     if (await sure(question, 'user.delete', user.id)) users.reload();
   };
+  const turnOff = async (user: UserRow): Promise<void> => {
+    const { removeOf, removeBody, remove: confirm } = text.twoFactor;
+    const question = { title: removeOf(user.username), body: removeBody, confirm };
+    if (await sure(question, 'user.unset_2fa_secret', user.username)) users.reload();
+  };
   return (
     <>
       <div className="vs-bar">{users.data && <Button onClick={() => setEditing('new')}>{access.addUser}</Button>}</div>
@@ -118,6 +123,11 @@ function Users() {
             <Td dataLabel={access.locked}>{user.locked ? text.common.yes : text.common.no}</Td>
             <Td dataLabel={access.twoFactor}>{user.twofactor_auth_configured ? text.common.yes : text.common.no}</Td>
             <Td isActionCell>
+              {user.twofactor_auth_configured && (
+                <Button variant="link" size="sm" aria-label={text.twoFactor.removeOf(user.username)} onClick={() => void turnOff(user)}>
+                  {access.noTwoFactor}
+                </Button>
+              )}
               <Button variant="secondary" size="sm" aria-label={`${text.common.edit}: ${user.username}`} onClick={() => setEditing(user)}>
                 {text.common.edit}
               </Button>

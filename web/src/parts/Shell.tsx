@@ -28,7 +28,7 @@ import {
   ToolbarGroup,
   ToolbarItem,
 } from '@patternfly/react-core';
-import { type ReactNode, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { connection } from '../api/connection';
 import { isActive, useJobs } from '../store/jobs';
@@ -156,6 +156,8 @@ function RunningJobs() {
   );
 }
 
+const TwoFactorDialog = lazy(() => import('./TwoFactorDialog'));
+
 const THEMES: Theme[] = ['system', 'light', 'dark'];
 
 function UserMenu() {
@@ -163,6 +165,7 @@ function UserMenu() {
   const theme = usePreferences((state) => state.theme);
   const [isOpen, setOpen] = useState(false);
   const [isChanging, setChanging] = useState(false);
+  const [isAsking, setAsking] = useState(false);
   const name = user?.pw_name ?? '';
   return (
     <>
@@ -199,6 +202,7 @@ function UserMenu() {
         <DropdownGroup label={name}>
           <DropdownList>
             <DropdownItem onClick={() => setChanging(true)}>{text.user.password}</DropdownItem>
+            <DropdownItem onClick={() => setAsking(true)}>{text.user.twoFactor}</DropdownItem>
             <DropdownItem to="/ui/licenses.md" target="_blank">
               {text.user.licences}
             </DropdownItem>
@@ -207,6 +211,11 @@ function UserMenu() {
         </DropdownGroup>
       </Dropdown>
       {isChanging && <PasswordDialog username={name} onClose={() => setChanging(false)} />}
+      {isAsking && (
+        <Suspense>
+          <TwoFactorDialog username={name} onClose={() => setAsking(false)} />
+        </Suspense>
+      )}
     </>
   );
 }

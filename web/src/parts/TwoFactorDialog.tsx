@@ -1,0 +1,100 @@
+import { Alert, Button, ClipboardCopy, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
+import { useMemo, useState } from 'react';
+import qrcode from 'qrcode-generator';
+import { connection } from '../api/connection';
+import { explain } from '../api/errors';
+import type { User } from '../api/types';
+import { text } from '../text';
+import { useCall } from './useCall';
+
+const { twoFactor } = text;
+
+interface Renewed {
+  twofactor_config: { provisioning_uri: string };
+}
+
+/** Give one's own account a second factor, or another one, and show its secret once; or take it away. */
+export default function TwoFactorDialog({ username, onClose }: { username: string; onClose(): void }) {
+  const me = useCall<User>('auth.me');
+  const [changed, setChanged] = useState<boolean | null>(null);
+  const isOn = changed ?? me.data?.two_factor_config?.secret_configured ?? false;
+  const [uri, setUri] = useState<string | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  const [isBusy, setBusy] = useState(false);
+  const attempt = async (act: () => Promise<void>): Promise<void> => {
+    setBusy(true);
+    setError(null);
+    try {
+      await act();
+    } catch (failure) {
+      setError(explain(failure));
+    } finally {
+      setBusy(false);
+    }
+  };
+  const renew = async (): Promise<void> => {
+    const made = await connection.call<Renewed>('user.renew_2fa_secret', username, {});
+    setUri(made.twofactor_config.provisioning_uri);
+    setChanged(true);
+  };
+  const remove = async (): Promise<void> => {
+    await connection.call('user.unset_2fa_secret', username);
+    setUri(null);
+    setChanged(false);
+  };
+  return (
+    <Modal isOpen variant="small" onClose={onClose} aria-labelledby="factor-title">
+      <ModalHeader title={twoFactor.title} labelId="factor-title" />
+      <ModalBody>
+        {error && <Alert component="p" variant="danger" isInline title={error} />}
+        {uri ? <Secret uri={uri} /> : me.data && <p>{isOn ? twoFactor.isOn : twoFactor.isOff}</p>}
+      </ModalBody>
+      <ModalFooter>
+        {!uri && (
+          <Button isDisabled={isBusy || !me.data} onClick={() => void attempt(renew)}>
+            {isOn ? twoFactor.renew : twoFactor.setUp}
+          </Button>
+        )}
+        {isOn && (
+          <Button variant="danger" isDisabled={isBusy || !me.data} onClick={() => void attempt(remove)}>
+            {twoFactor.remove}
+          </Button>
+        )}
+        <Button variant="link" onClick={onClose}>
+          {text.common.close}
+        </Button>
+      </ModalFooter>
+    </Modal>
+  );
+}
+
+function Secret({ uri }: { uri: string }) {
+  const secret = new URL(uri).searchParams.get('secret') ?? '';
+  return (
+    <>
+      <Alert component="p" isInline variant="info" title={twoFactor.scan} />
+      <Picture of={uri} />
+      <ClipboardCopy isReadOnly hoverTip={text.common.copy} clickTip={text.common.copied} textAriaLabel={twoFactor.secret}>
+        {secret}
+      </ClipboardCopy>
+    </>
+  );
+}
+
+/** A QR code, dark on light in every theme: apps do not read the other way round. */
+function Picture({ of }: { of: string }) {
+  const { size, path } = useMemo(() => {
+    const code = qrcode(0, 'M');
+    code.addData(of);
+    code.make();
+    const count = code.getModuleCount();
+    const places = [...Array(count * count).keys()].filter((at) => code.isDark(Math.floor(at / count), at % count));
+    return { size: count, path: places.map((at) => `M${at % count},${Math.floor(at / count)}h1v1h-1z`).join('') };
+  }, [of]);
+  return (
+    <svg className="vs-qr vs-gap" viewBox={`-4 -4 ${size + 8} ${size + 8}`} role="img" aria-label={twoFactor.picture} shapeRendering="crispEdges">
+      <rect x="-4" y="-4" width={size + 8} height={size + 8} fill="#fff" />
+      <path d={path} fill="#000" />
+    </svg>
+  );
+}
