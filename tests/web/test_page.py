@@ -11,6 +11,7 @@ from tests.web.browser import violations
 from tests.web.pages import PASSWORD, Site, site
 from tests.web.screenshots import PAGES, furnish
 from vmstead.adapters.memory_engine import Script
+from vmstead.kernel.run import run
 from vmstead.web.page import FOLDER
 
 #: Bytes, compressed, that the first look takes, and milliseconds that nothing may stand still for longer.
@@ -337,6 +338,52 @@ async def test_a_thousand_vms_are_scrolled_and_filtered_without_a_pause(tmp_path
         assert await page.get_by_role("row").count() < 100
         assert max(await page.evaluate("pauses"), default=0) < PAUSE
         assert took < 2
+
+
+async def test_an_event_changes_its_own_row_and_no_other(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        for number in range(20):
+            await add(at, f"vm{number:02}")
+        page = await at.enter()
+        await expect(page.get_by_role("link", name="vm19")).to_be_visible()
+        await page.evaluate(
+            """() => {
+                window.changed = new Set();
+                const rowOf = (node) => (node.closest ? node : node.parentElement).closest('tr').innerText;
+                const note = ({ target }) => changed.add(rowOf(target).trim().split(/\\s/)[0]);
+                const all = { subtree: true, childList: true, attributes: true, characterData: true };
+                document.querySelectorAll('tbody tr').forEach(
+                    (row) => new MutationObserver((list) => list.forEach(note)).observe(row, all)
+                );
+            }"""
+        )
+        await at.host.api.call("vm.start", 8)
+        await expect(page.get_by_role("row", name="vm07").get_by_text("Running")).to_be_visible()
+        assert await page.evaluate("[...changed]") == ["vm07"]
+
+
+async def test_a_vm_is_made_from_an_image_that_is_uploaded(tmp_path: Path) -> None:
+    raw, image = tmp_path / "disk.raw", tmp_path / "disk.qcow2"
+    raw.write_bytes(b"precious".ljust(3 * 1024 * 1024, b"."))
+    await run(["qemu-img", "convert", "-O", "qcow2", str(raw), str(image)])
+    async with site(tmp_path / "site") as at:
+        page = await at.enter()
+        await page.get_by_role("button", name="Create VM").first.click()
+        await page.get_by_label("Name").fill("copied")
+        await page.locator("#source-image").check()
+        await page.get_by_role("button", name="Next").click()
+        await page.get_by_role("button", name="Browse").click()
+        await page.get_by_label("Upload", exact=True).set_input_files(image)
+        await expect(page.get_by_role("dialog")).to_have_count(0)
+        for _ in range(3):
+            await page.get_by_role("button", name="Next").click()
+        await page.get_by_label("Start").uncheck()
+        await page.get_by_role("button", name="Create VM").click()
+        await expect(page.get_by_role("heading", name="copied")).to_be_visible()
+        [vm] = await at.host.api.call("vm.query")
+        disk = next(each["attributes"] for each in vm["devices"] if each["attributes"]["dtype"] == "DISK")
+        volume = at.host.config.state / "pools/default/.volumes" / Path(disk["path"]).name
+        assert volume.read_bytes()[: raw.stat().st_size] == raw.read_bytes()
 
 
 async def test_the_first_look_is_within_its_budget(tmp_path: Path) -> None:
