@@ -53,6 +53,7 @@ class WebSession:
         self._api = api
         self._id = str(uuid.uuid4())
         self._codec = speaks(self._id)
+        self._context = application.context(self, api.methods)
         self.pending_login: object = None
         self._options = SessionOptions()
         self._turns = Turns()
@@ -173,12 +174,11 @@ class WebSession:
 
     async def _answer(self, call: Call, turn: AbstractAsyncContextManager[None]) -> None:
         try:
-            context = self._application.context(self, self._api.methods)
             refusal = self._api.edition.refusal(call.method) or self._limited(call)
             if refusal is not None:
                 frame = self._codec.error(call, refusal)
             else:
-                frame = await answer(context, self._api.methods, call, turn, self._codec)
+                frame = await answer(self._context, self._api.methods, call, turn, self._codec)
             if frame is not None:
                 self._send(frame)
         finally:
