@@ -45,3 +45,9 @@ async def site(tmp_path: Path, *, complains: bool = False) -> AsyncIterator[Site
             assert surfer.complaints.elsewhere == []
             if not complains:
                 assert surfer.complaints.console == []
+
+
+async def add(at: Site, name: str, **more: Any) -> int:
+    """A VM by that name; answers with its id."""
+    vm = await at.host.api.call("vm.create", {"name": name, "memory": 64, **more})
+    return int(vm["id"])

@@ -1,83 +1,18 @@
 """The web page in a real browser, at a real server without guests."""
 
-import time
 from pathlib import Path
-from typing import Any
 
-import pyotp
 from playwright.async_api import Page, WebSocketRoute, expect
 
 from tests.web.browser import violations
-from tests.web.pages import PASSWORD, Site, site
+from tests.web.pages import PASSWORD, add, site
 from tests.web.screenshots import PAGES, furnish
 from vmstead.adapters.memory_engine import Script
 from vmstead.kernel.run import run
 from vmstead.web.page import FOLDER
 
-#: Bytes, compressed, that the first look takes, and milliseconds that nothing may stand still for longer.
+#: Bytes, compressed, that the first look takes.
 BUDGET = 320 * 1024
-PAUSE = 400
-
-
-async def add(at: Site, name: str, **more: Any) -> int:
-    vm = await at.host.api.call("vm.create", {"name": name, "memory": 64, **more})
-    return int(vm["id"])
-
-
-async def test_who_gives_the_wrong_password_is_told_and_can_try_again(tmp_path: Path) -> None:
-    async with site(tmp_path) as at:
-        page = await (await at.surfer.context()).new_page()
-        await page.goto("/")
-        await page.get_by_label("User name").fill("ada")
-        await page.get_by_label("Password").fill("wrong")
-        await page.keyboard.press("Enter")
-        await expect(page.get_by_text("User name or password is wrong.")).to_be_visible()
-        await page.get_by_label("Password").fill(PASSWORD)
-        await page.keyboard.press("Enter")
-        await expect(page.get_by_role("heading", name="No virtual machines yet")).to_be_visible()
-
-
-async def test_the_login_outlives_a_reload_and_ends_with_the_logout(tmp_path: Path) -> None:
-    async with site(tmp_path) as at:
-        page = await at.enter()
-        for _ in range(2):
-            await page.reload()
-            await page.get_by_role("heading", name="Virtual machines", exact=True).wait_for()
-        await page.get_by_role("button", name="Account of ada").click()
-        await page.get_by_role("menuitem", name="Log out").click()
-        await page.get_by_label("User name").wait_for()
-        await page.reload()
-        await page.get_by_label("User name").wait_for()
-
-
-async def test_a_second_factor_is_set_up_asked_for_and_turned_off(tmp_path: Path) -> None:
-    async with site(tmp_path) as at:
-        page = await at.enter()
-        await page.get_by_role("button", name="Account of ada").click()
-        await page.get_by_role("menuitem", name="Two-factor").click()
-        dialog = page.get_by_role("dialog")
-        await dialog.get_by_role("button", name="Set up").click()
-        await expect(dialog.get_by_role("img", name="QR code for an authenticator app")).to_be_visible()
-        secret = await dialog.get_by_label("Secret, to type instead").input_value()
-        assert await violations(page) == []
-        await dialog.get_by_role("button", name="Close", exact=True).last.click()
-        await page.get_by_role("button", name="Account of ada").click()
-        await page.get_by_role("menuitem", name="Log out").click()
-
-        await page.get_by_label("User name").fill("ada")
-        await page.get_by_label("Password").fill(PASSWORD)
-        await page.keyboard.press("Enter")
-        await page.get_by_label("One-time code").fill(pyotp.TOTP(secret).at(int(at.host.clock.now())))
-        await page.keyboard.press("Enter")
-        await page.get_by_role("heading", name="Virtual machines", exact=True).wait_for()
-
-        await page.goto("/ui/access/users")
-        row = page.get_by_role("row", name="ada")
-        await row.get_by_role("button", name="Turn off the second factor of ada?").click()
-        await page.get_by_role("dialog").get_by_role("button", name="Turn off").click()
-        await expect(row.get_by_role("button", name="Turn off the second factor of ada?")).to_have_count(0)
-        [ada] = await at.host.api.call("user.query", [["username", "=", "ada"]])
-        assert ada["twofactor_auth_configured"] is False
 
 
 async def test_two_browsers_see_the_same_without_asking(tmp_path: Path) -> None:
@@ -312,54 +247,6 @@ async def test_the_address_of_a_display_leads_to_it_after_a_login(tmp_path: Path
 async def settle(page: Page) -> None:
     await page.get_by_role("heading").first.wait_for()
     await expect(page.get_by_role("progressbar", name="Loading")).to_have_count(0)
-
-
-async def test_a_thousand_vms_are_scrolled_and_filtered_without_a_pause(tmp_path: Path) -> None:
-    async with site(tmp_path) as at:
-        for number in range(1000):
-            await add(at, f"vm{number:04}", description="many")
-        page = await at.enter()
-        await expect(page.get_by_role("link", name="vm0000")).to_be_visible()
-        await page.evaluate(
-            """() => {
-                window.pauses = [];
-                new PerformanceObserver((list) => pauses.push(...list.getEntries().map((each) => each.duration)))
-                    .observe({ entryTypes: ['longtask'] });
-            }"""
-        )
-        await page.evaluate("document.getElementById('main').scrollTo(0, 1e9)")
-        await expect(page.get_by_role("link", name="vm0999")).to_be_visible()
-        begin = time.monotonic()
-        await page.get_by_placeholder("Filter").fill("0777")
-        await expect(page.get_by_role("row")).to_have_count(2)
-        took = time.monotonic() - begin
-        await page.get_by_placeholder("Filter").fill("")
-        await expect(page.get_by_text("1000 VMs")).to_be_visible()
-        assert await page.get_by_role("row").count() < 100
-        assert max(await page.evaluate("pauses"), default=0) < PAUSE
-        assert took < 2
-
-
-async def test_an_event_changes_its_own_row_and_no_other(tmp_path: Path) -> None:
-    async with site(tmp_path) as at:
-        for number in range(20):
-            await add(at, f"vm{number:02}")
-        page = await at.enter()
-        await expect(page.get_by_role("link", name="vm19")).to_be_visible()
-        await page.evaluate(
-            """() => {
-                window.changed = new Set();
-                const rowOf = (node) => (node.closest ? node : node.parentElement).closest('tr').innerText;
-                const note = ({ target }) => changed.add(rowOf(target).trim().split(/\\s/)[0]);
-                const all = { subtree: true, childList: true, attributes: true, characterData: true };
-                document.querySelectorAll('tbody tr').forEach(
-                    (row) => new MutationObserver((list) => list.forEach(note)).observe(row, all)
-                );
-            }"""
-        )
-        await at.host.api.call("vm.start", 8)
-        await expect(page.get_by_role("row", name="vm07").get_by_text("Running")).to_be_visible()
-        assert await page.evaluate("[...changed]") == ["vm07"]
 
 
 async def test_a_vm_is_made_from_an_image_that_is_uploaded(tmp_path: Path) -> None:
