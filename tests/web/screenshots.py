@@ -13,6 +13,7 @@ from playwright.async_api import Page
 from tests.api.test_auth import account
 from tests.harness import Host, server
 from tests.web.browser import surfing
+from vmstead.adapters.memory_engine import Script
 
 SIZES = {"desktop": {"width": 1360, "height": 860}, "phone": {"width": 390, "height": 844}}
 PAGES = {
@@ -34,7 +35,7 @@ PAGES = {
 
 
 async def furnish(host: Host) -> None:
-    """Some VMs that look like somebody's."""
+    """Some VMs that look like somebody's, a job on its way and one done, and a key of ada's."""
     names = ["web01", "mail", "win11", "build_runner", "media", "db", "router", "test-vm"]
     for number, name in enumerate(names, start=1):
         vm = {
@@ -60,6 +61,12 @@ async def furnish(host: Host) -> None:
     for number in (1, 2, 4, 5):
         await host.api.call("vm.start", number)
     await host.api.call("vm.suspend", 5)
+    await host.api.call("vm.start", 6)
+    await host.api.call("vm.stop", 6, {"force": True})
+    host.engine.script = Script(shutdown_seconds=None)
+    await host.api.call("vm.stop", 4)
+    await host.pass_time(60)
+    await host.api.call("api_key.create", {"name": "backup", "username": "ada"})
 
 
 async def shoot(page: Page, path: Path) -> None:

@@ -63,3 +63,77 @@ async def test_a_second_factor_is_set_up_asked_for_and_turned_off(tmp_path: Path
         await expect(row.get_by_role("button", name="Turn off the second factor of ada?")).to_have_count(0)
         [ada] = await at.host.api.call("user.query", [["username", "=", "ada"]])
         assert ada["twofactor_auth_configured"] is False
+
+
+async def test_accounts_are_made_changed_and_removed(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        page = await at.enter()
+        await page.goto("/ui/access/users")
+        await page.get_by_role("button", name="Add user").click()
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_label("User name").fill("carol")
+        await dialog.get_by_label("Full name").fill("Carol C.")
+        await dialog.get_by_label("Password").fill(PASSWORD)
+        await dialog.get_by_role("button", name="Add").click()
+        carol = page.get_by_role("row", name="carol")
+        await expect(carol.get_by_text("manage VMs")).to_be_visible()
+        # Those of the host, root among them, cannot be changed and are not offered.
+        await expect(page.locator("tbody tr")).to_have_count(3)
+
+        await carol.get_by_role("button", name="Edit").click()
+        await dialog.get_by_text("Locked").click()
+        await dialog.get_by_role("button", name="Save").click()
+        await expect(carol.get_by_text("Yes")).to_be_visible()
+        await carol.get_by_role("button", name="Delete").click()
+        await dialog.get_by_role("button", name="Delete").click()
+        await expect(carol).to_have_count(0)
+        assert await at.host.api.call("user.query", [["username", "=", "carol"]]) == []
+
+
+async def test_a_key_is_shown_once_and_opens_until_it_is_deleted(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        page = await at.enter()
+        await page.goto("/ui/access/keys")
+        await expect(page.get_by_role("heading", name="No API keys yet")).to_be_visible()
+        await page.get_by_role("button", name="Create key").click()
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_label("Name").fill("backup")
+        await dialog.get_by_role("button", name="Create key").click()
+        key = await dialog.get_by_role("textbox").input_value()
+        await dialog.get_by_role("button", name="Close").last.click()
+        async with at.host.connect(over_tcp=True) as program:
+            assert await program.call("auth.login_with_api_key", key) is True
+
+        await page.get_by_role("row", name="backup").get_by_role("button", name="Delete key").click()
+        await dialog.get_by_role("button", name="Delete key").click()
+        await expect(page.get_by_role("heading", name="No API keys yet")).to_be_visible()
+        assert await at.host.api.call("api_key.query") == []
+
+
+async def test_all_other_sessions_are_ended_at_once(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        left, page = await at.enter("bob"), await at.enter()
+        await page.goto("/ui/access/sessions")
+        await expect(page.get_by_role("row", name="bob")).to_be_visible()
+        await page.get_by_role("button", name="End all others").click()
+        await page.get_by_role("dialog").get_by_role("button", name="End all others").click()
+        await expect(page.get_by_role("row", name="bob")).to_have_count(0)
+        await expect(page.get_by_role("button", name="End all others")).to_have_count(0)
+        await left.get_by_label("User name").wait_for()
+        await expect(page.get_by_role("row", name="this one")).to_be_visible()
+
+
+async def test_who_may_only_look_changes_nobody_but_sets_up_their_own_second_factor(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        page = await at.enter("bob")
+        await page.goto("/ui/access/users")
+        row = page.get_by_role("row", name="ada")
+        await expect(row.get_by_text("do everything")).to_be_visible()
+        await expect(row.get_by_role("button")).to_have_count(0)
+        await expect(page.get_by_role("button", name="Add user")).to_have_count(0)
+
+        await page.get_by_role("button", name="Account of bob").click()
+        await page.get_by_role("menuitem", name="Two-factor").click()
+        await page.get_by_role("button", name="Set up").click()
+        await expect(page.get_by_text("Only who manages users can turn it off.")).to_be_visible()
+        await expect(page.get_by_role("button", name="Turn off")).to_have_count(0)

@@ -8,10 +8,11 @@ import { type DateValue, time } from '../api/types';
 import { Busy, Empty } from '../parts/Empty';
 import { clock } from '../parts/format';
 import { type Called, useCall } from '../parts/useCall';
+import { useMay } from '../parts/useConnection';
 import { ask, notify, type Question } from '../store/notices';
 import { text } from '../text';
 import { KeyDialog } from './access/KeyDialog';
-import { UserDialog } from './access/UserDialog';
+import { roleOf, UserDialog } from './access/UserDialog';
 
 const { access } = text;
 
@@ -20,7 +21,6 @@ interface UserRow {
   username: string;
   full_name?: string;
   locked?: boolean;
-  builtin?: boolean;
   roles?: string[];
   twofactor_auth_configured?: boolean;
 }
@@ -39,7 +39,7 @@ interface SessionRow {
   current: boolean;
   internal: boolean;
   origin: string;
-  credentials: string;
+  credentials: keyof typeof access.ways;
   credentials_data: { username?: string };
   created_at: DateValue;
 }
@@ -81,9 +81,18 @@ async function sure(question: Omit<Question, 'isDangerous'>, method: string, ...
   }
 }
 
-function Rows<T>({ called, columns, children }: { called: Called<T[]>; columns: string[]; children(row: T): ReactNode }) {
+interface RowsProps<T> {
+  called: Called<T[]>;
+  columns: string[];
+  /** What to say where there are none. */
+  none: string;
+  children(row: T): ReactNode;
+}
+
+function Rows<T>({ called, columns, none, children }: RowsProps<T>) {
   if (called.error && !called.data) return <Empty title={called.isUnknown ? text.common.unavailable : called.error} />;
   if (!called.data) return <Busy />;
+  if (called.data.length === 0) return <Empty title={none} />;
   return (
     <Table variant="compact" aria-label={access.title} gridBreakPoint="grid-md">
       <Thead>
@@ -99,8 +108,17 @@ function Rows<T>({ called, columns, children }: { called: Called<T[]>; columns: 
   );
 }
 
+/** Those of the host cannot be changed here. */
+const NOT_THE_HOSTS = [['builtin', '=', false]];
+
+function may(roles: readonly string[]): string {
+  const known: Partial<Record<string, string>> = access.roles;
+  return known[roleOf(roles)] ?? roles.join(', ');
+}
+
 function Users() {
-  const users = useCall<UserRow[]>('user.query', [['local', '=', true]]);
+  const users = useCall<UserRow[]>('user.query', NOT_THE_HOSTS);
+  const mayWrite = useMay('ACCOUNT_WRITE');
   const [editing, setEditing] = useState<UserRow | 'new' | null>(null);
   const remove = async (user: UserRow): Promise<void> => {
     const question = { title: access.deleteUser(user.username), body: access.deleteUserBody, confirm: text.common.delete };
@@ -113,27 +131,31 @@ function Users() {
   };
   return (
     <>
-      <div className="vs-bar">{users.data && <Button onClick={() => setEditing('new')}>{access.addUser}</Button>}</div>
-      <Rows called={users} columns={[access.username, access.fullName, access.role, access.locked, access.twoFactor]}>
+      <div className="vs-bar">{users.data && mayWrite && <Button onClick={() => setEditing('new')}>{access.addUser}</Button>}</div>
+      <Rows called={users} none={access.noUsers} columns={[access.username, access.fullName, access.role, access.locked, access.twoFactor]}>
         {(user) => (
           <Tr key={user.id}>
             <Td dataLabel={access.username}>{user.username}</Td>
             <Td dataLabel={access.fullName}>{user.full_name}</Td>
-            <Td dataLabel={access.role}>{user.roles?.join(', ')}</Td>
+            <Td dataLabel={access.role}>{may(user.roles ?? [])}</Td>
             <Td dataLabel={access.locked}>{user.locked ? text.common.yes : text.common.no}</Td>
             <Td dataLabel={access.twoFactor}>{user.twofactor_auth_configured ? text.common.yes : text.common.no}</Td>
-            <Td isActionCell>
-              {user.twofactor_auth_configured && (
+            <Td isActionCell modifier="nowrap">
+              {mayWrite && user.twofactor_auth_configured && (
                 <Button variant="link" size="sm" aria-label={text.twoFactor.removeOf(user.username)} onClick={() => void turnOff(user)}>
                   {access.noTwoFactor}
                 </Button>
               )}
-              <Button variant="secondary" size="sm" aria-label={`${text.common.edit}: ${user.username}`} onClick={() => setEditing(user)}>
-                {text.common.edit}
-              </Button>
-              <Button variant="link" isDanger size="sm" aria-label={`${text.common.delete}: ${user.username}`} onClick={() => void remove(user)}>
-                {text.common.delete}
-              </Button>
+              {mayWrite && (
+                <>
+                  <Button variant="secondary" size="sm" aria-label={`${text.common.edit}: ${user.username}`} onClick={() => setEditing(user)}>
+                    {text.common.edit}
+                  </Button>
+                  <Button variant="link" isDanger size="sm" aria-label={`${text.common.delete}: ${user.username}`} onClick={() => void remove(user)}>
+                    {text.common.delete}
+                  </Button>
+                </>
+              )}
             </Td>
           </Tr>
         )}
@@ -155,14 +177,14 @@ function Keys() {
   return (
     <>
       <div className="vs-bar">{keys.data && <Button onClick={() => setMaking(true)}>{access.addKey}</Button>}</div>
-      <Rows called={keys} columns={[access.keyName, access.keyOf, access.created, access.expires]}>
+      <Rows called={keys} none={access.noKeys} columns={[access.keyName, access.keyOf, access.created, access.expires]}>
         {(key) => (
           <Tr key={key.id}>
             <Td dataLabel={access.keyName}>{key.name}</Td>
             <Td dataLabel={access.keyOf}>{key.username}</Td>
             <Td dataLabel={access.created}>{clock(time(key.created_at))}</Td>
             <Td dataLabel={access.expires}>{key.expires_at ? clock(time(key.expires_at)) : access.never}</Td>
-            <Td isActionCell>
+            <Td isActionCell modifier="nowrap">
               <Button variant="link" isDanger size="sm" aria-label={`${access.revoke}: ${key.name}`} onClick={() => void remove(key)}>
                 {access.revoke}
               </Button>
@@ -181,27 +203,42 @@ function Sessions() {
     const question = { title: access.terminate, body: session.origin, confirm: access.terminate };
     if (await sure(question, 'auth.terminate_session', session.id)) sessions.reload();
   };
+  const endOthers = async (): Promise<void> => {
+    const question = { title: access.terminateOthers, body: access.terminateOthersBody, confirm: access.terminateOthers };
+    if (await sure(question, 'auth.terminate_other_sessions')) sessions.reload();
+  };
+  const mayEnd = useMay('AUTH_SESSIONS_WRITE');
+  const hasOthers = mayEnd && sessions.data?.some(({ current, internal }) => !current && !internal);
   return (
-    <Rows called={sessions} columns={[access.username, access.from, access.how, access.since]}>
-      {(session) => (
-        <Tr key={session.id}>
-          <Td dataLabel={access.username}>
-            {session.credentials_data.username} {session.current && <span className="vs-subtle">({access.current})</span>}
-          </Td>
-          <Td dataLabel={access.from} className="vs-break">
-            {session.origin}
-          </Td>
-          <Td dataLabel={access.how}>{session.credentials}</Td>
-          <Td dataLabel={access.since}>{clock(time(session.created_at))}</Td>
-          <Td isActionCell>
-            {!session.current && (
-              <Button variant="link" isDanger size="sm" aria-label={`${access.terminate}: ${session.origin}`} onClick={() => void end(session)}>
-                {access.terminate}
-              </Button>
-            )}
-          </Td>
-        </Tr>
-      )}
-    </Rows>
+    <>
+      <div className="vs-bar">
+        {hasOthers && (
+          <Button variant="secondary" isDanger onClick={() => void endOthers()}>
+            {access.terminateOthers}
+          </Button>
+        )}
+      </div>
+      <Rows called={sessions} none={access.noSessions} columns={[access.username, access.from, access.how, access.since]}>
+        {(session) => (
+          <Tr key={session.id}>
+            <Td dataLabel={access.username}>
+              {session.credentials_data.username} {session.current && <span className="vs-subtle">({access.current})</span>}
+            </Td>
+            <Td dataLabel={access.from} className="vs-break">
+              {session.origin}
+            </Td>
+            <Td dataLabel={access.how}>{access.ways[session.credentials]}</Td>
+            <Td dataLabel={access.since}>{clock(time(session.created_at))}</Td>
+            <Td isActionCell modifier="nowrap">
+              {mayEnd && !session.current && (
+                <Button variant="link" isDanger size="sm" aria-label={`${access.terminate}: ${session.origin}`} onClick={() => void end(session)}>
+                  {access.terminate}
+                </Button>
+              )}
+            </Td>
+          </Tr>
+        )}
+      </Rows>
+    </>
   );
 }

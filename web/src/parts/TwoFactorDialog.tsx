@@ -6,6 +6,7 @@ import { explain } from '../api/errors';
 import type { User } from '../api/types';
 import { text } from '../text';
 import { useCall } from './useCall';
+import { useMay } from './useConnection';
 
 const { twoFactor } = text;
 
@@ -13,9 +14,10 @@ interface Renewed {
   twofactor_config: { provisioning_uri: string };
 }
 
-/** Give one's own account a second factor, or another one, and show its secret once; or take it away. */
+/** Give one's own account a second factor, or another one, and show its secret once; or take it away, where the role allows that. */
 export default function TwoFactorDialog({ username, onClose }: { username: string; onClose(): void }) {
   const me = useCall<User>('auth.me');
+  const mayRemove = useMay('ACCOUNT_WRITE');
   const [changed, setChanged] = useState<boolean | null>(null);
   const isOn = changed ?? me.data?.two_factor_config?.secret_configured ?? false;
   const [uri, setUri] = useState<string | null>(null);
@@ -48,6 +50,7 @@ export default function TwoFactorDialog({ username, onClose }: { username: strin
       <ModalBody>
         {error && <Alert component="p" variant="danger" isInline title={error} />}
         {uri ? <Secret uri={uri} /> : me.data && <p>{isOn ? twoFactor.isOn : twoFactor.isOff}</p>}
+        {isOn && !mayRemove && <p className="vs-subtle">{twoFactor.isFixed}</p>}
       </ModalBody>
       <ModalFooter>
         {!uri && (
@@ -55,7 +58,7 @@ export default function TwoFactorDialog({ username, onClose }: { username: strin
             {isOn ? twoFactor.renew : twoFactor.setUp}
           </Button>
         )}
-        {isOn && (
+        {isOn && mayRemove && (
           <Button variant="danger" isDisabled={isBusy || !me.data} onClick={() => void attempt(remove)}>
             {twoFactor.remove}
           </Button>

@@ -29,7 +29,8 @@ const ROLES: Record<string, string[]> = {
   READONLY_ADMIN: ['READONLY_ADMIN'],
 };
 
-const roleOf = (roles: readonly string[]): string =>
+/** The choice that these roles are, or `OTHER`. */
+export const roleOf = (roles: readonly string[]): string =>
   Object.entries(ROLES).find(([, all]) => all.length === roles.length && all.every((role) => roles.includes(role)))?.[0] ?? 'OTHER';
 
 /** Make a user, or change one. */
