@@ -273,6 +273,46 @@ async def test_a_vm_is_made_from_an_image_that_is_uploaded(tmp_path: Path) -> No
         assert volume.read_bytes()[: raw.stat().st_size] == raw.read_bytes()
 
 
+async def test_on_a_phone_there_is_room_for_the_jobs_and_the_account(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        await furnish(at.host)
+        page = await at.enter(viewport={"width": 360, "height": 740})
+        home = await page.get_by_role("link", name="Vmstead").bounding_box()
+        jobs = await page.get_by_role("button", name="1 job running").bounding_box()
+        account = await page.get_by_role("button", name="Account of ada").bounding_box()
+        assert home is not None
+        assert jobs is not None
+        assert account is not None
+        assert home["x"] + home["width"] <= jobs["x"]
+        assert jobs["x"] + jobs["width"] <= account["x"]
+        assert account["x"] + account["width"] <= 360
+
+
+async def test_what_is_read_and_written_has_two_colours(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        await furnish(at.host)
+        for theme in ("light", "dark"):
+            page = await at.enter(color_scheme=theme)
+            await page.goto("/ui/vm/1")
+            await page.get_by_role("img", name="Disk:").wait_for()
+            seen = (
+                await page.get_by_role("img", name="Disk:")
+                .locator("canvas")
+                .evaluate(
+                    """(canvas) => {
+                    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+                    const seen = new Set();
+                    for (let at = 0; at < data.length; at += 4) {
+                        if (data[at + 3] === 255 && data[at + 2] > data[at] + 80) seen.add('blue');
+                        if (data[at + 3] === 255 && data[at] > data[at + 2] + 80) seen.add('orange');
+                    }
+                    return [...seen].sort();
+                }"""
+                )
+            )
+            assert seen == ["blue", "orange"], theme
+
+
 async def test_the_first_look_is_within_its_budget(tmp_path: Path) -> None:
     sizes: dict[str, int] = {}
     async with site(tmp_path) as at:

@@ -18,7 +18,7 @@ import { useEffect } from 'react';
 import { connection } from '../api/connection';
 import { explain } from '../api/errors';
 import { type DateValue, type Pool, time } from '../api/types';
-import { Chart } from '../parts/Chart';
+import { BLUE, Chart } from '../parts/Chart';
 import { Busy } from '../parts/Empty';
 import { bytes, clock, percent } from '../parts/format';
 import { useCall } from '../parts/useCall';
@@ -184,8 +184,6 @@ function Readiness() {
     </Card>
   );
 }
-
-const BLUE = '--pf-t--chart--color--blue--300';
 
 function Load() {
   useEffect(watchFigures, []);

@@ -21,8 +21,15 @@ interface Props {
 
 const HEIGHT = 130;
 
+/** Colours of lines: apart from each other and from the ground, light and dark. */
+export const BLUE = '--pf-t--global--color--brand--default';
+export const ORANGE = '--pf-t--color--orange--50';
+
+/** A time of day on one line: a second one, with the date, would not fit below the chart. */
+const momentOf = (seconds: number): string => new Date(seconds * 1000).toLocaleTimeString(undefined, { timeStyle: 'medium' });
+
 const colorOf = (element: Element, color: string): string =>
-  color.startsWith('--') ? getComputedStyle(element).getPropertyValue(color) || '#888' : color;
+  color.startsWith('--') ? getComputedStyle(element).getPropertyValue(color) : color;
 
 /** Lines over time that move on as values come. */
 export function Chart({ title, times, lines, format, most }: Props) {
@@ -47,7 +54,7 @@ export function Chart({ title, times, lines, format, most }: Props) {
         legend: { show: false },
         scales: { y: { range: (_, __, highest) => [0, most ?? Math.max(highest || 0, 1)] } },
         axes: [
-          { ...axis, size: 24 },
+          { ...axis, size: 28, gap: 10, space: 90, values: (_, splits) => splits.map(momentOf) },
           { ...axis, size: 68, splits: (self) => [0, (self.scales.y?.max ?? 1) / 2, self.scales.y?.max ?? 1], values: (_, splits) => splits.map(format) },
         ],
         series: [

@@ -58,7 +58,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <MastheadBrand>
           <MastheadLogo component={(props) => <Link {...props} href="/" className="vs-brand" />}>
             <img src="/ui/icon.svg" alt="" />
-            {text.product}
+            <span className="vs-product">{text.product}</span>
           </MastheadLogo>
         </MastheadBrand>
       </MastheadMain>
@@ -122,7 +122,7 @@ function Tools() {
     <Toolbar isStatic>
       <ToolbarContent>
         <ToolbarGroup align={{ default: 'alignEnd' }} variant="action-group">
-          <ToolbarItem className="vs-hide-phone">
+          <ToolbarItem className={status === 'ready' ? 'vs-hide-phone' : undefined}>
             {status === 'ready' ? (
               <Label color="green" status="success" isCompact>
                 {text.connection.live}

@@ -12,7 +12,7 @@ import {
 import { useEffect } from 'react';
 import { useLocation } from 'wouter';
 import type { Device, Vm } from '../../api/types';
-import { Chart } from '../../parts/Chart';
+import { BLUE, Chart, ORANGE } from '../../parts/Chart';
 import { bytes, mebibytes, percent } from '../../parts/format';
 import { Screenshot } from '../../parts/Screenshot';
 import { useCall } from '../../parts/useCall';
@@ -143,8 +143,6 @@ function Details({ vm }: { vm: Vm }) {
 }
 
 const rate = (value: number): string => `${bytes(Math.round(value))}/s`;
-const BLUE = '--pf-t--chart--color--blue--300';
-const TEAL = '--pf-t--chart--color--orange--300';
 
 /** What was measured before the page was opened: one value for each time, which is in milliseconds. */
 type History = { time: number[] } & Record<keyof VmFigures, (number | null)[]>;
@@ -173,7 +171,7 @@ function Load({ vm }: { vm: Vm }) {
         format={rate}
         lines={[
           { label: text.overview.read, color: BLUE, values: values('disk_read_bytes') },
-          { label: text.overview.written, color: TEAL, values: values('disk_write_bytes') },
+          { label: text.overview.written, color: ORANGE, values: values('disk_write_bytes') },
         ]}
       />
       <Chart
@@ -182,7 +180,7 @@ function Load({ vm }: { vm: Vm }) {
         format={rate}
         lines={[
           { label: text.overview.received, color: BLUE, values: values('network_received_bytes') },
-          { label: text.overview.sent, color: TEAL, values: values('network_sent_bytes') },
+          { label: text.overview.sent, color: ORANGE, values: values('network_sent_bytes') },
         ]}
       />
     </>
