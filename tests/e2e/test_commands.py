@@ -132,6 +132,23 @@ async def test_doctor_says_what_is_there_and_what_is_missing(tmp_path: Path) -> 
     assert "mend: apt-get install qemu-system-x86" in result.stdout
 
 
+async def test_doctor_tells_programs_the_same_as_people(tmp_path: Path) -> None:
+    where = ["--state", str(tmp_path / "state"), "--socket", str(tmp_path / "s.sock"), "--json"]
+    result = await vmstead("doctor", *where, "--engine", "memory")
+    assert result.status == 0
+    report = json.loads(result.stdout)
+    assert report["can_run"] is True
+    server = {"name": "server", "verdict": "POOR", "text": "not running", "mend": "vmstead serve"}
+    assert server in report["findings"]
+    result = await vmstead("doctor", *where, "--engine", "qemu:///system", env={"PATH": str(tmp_path)})
+    assert result.status == 1
+    report = json.loads(result.stdout)
+    assert report["can_run"] is False
+    (qemu,) = (finding for finding in report["findings"] if finding["name"] == "qemu")
+    assert qemu["verdict"] == "MISSING"
+    assert qemu["mend"].startswith("apt-get install qemu-system-x86")
+
+
 async def test_doctor_and_the_log_point_out_displays_that_anybody_may_use(tmp_path: Path) -> None:
     state = tmp_path / "state"
     uri = f"ws+unix://{state}.sock"
