@@ -55,7 +55,7 @@ def insert(path: Path) -> None:
                 connection.execute("INSERT INTO device (vm, attributes) VALUES (?, ?)", (number, device))
 
 
-def lines(runs: int = 4) -> Iterator[Line]:
+def lines(runs: int = 3) -> Iterator[Line]:
     """The whole of it."""
     with folder() as place, ExitStack() as stack:
         server = stack.enter_context(vmstead(place / "state"))
