@@ -21,6 +21,7 @@ from pathlib import Path
 import aiohttp
 import libvirt
 import msgspec
+
 from benchmarks.pairs import paired
 from benchmarks.startup import fill
 

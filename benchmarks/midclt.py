@@ -1,6 +1,6 @@
 """How long a call from the command line takes: ``midclt call core.ping``, as scripts run it in loops.
 
-    .venv/bin/python benchmarks/midclt.py [--runs 40]
+    .venv/bin/python -m benchmarks.midclt [--runs 40]
 
 Milliseconds from the start of the process to its end, and those of the processor among them, next to a Python that
 does nothing: the difference is what midclt costs (target: at most 60 ms). The same for ``vmstead vm list``, which
@@ -16,7 +16,10 @@ import subprocess  # noqa: TID251 - measures programs
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+
+from benchmarks.pairs import Line, Pairs
 
 BIN = Path(sys.executable).parent
 TARGET = 60
@@ -33,11 +36,8 @@ def milliseconds(argv: list[str], environment: dict[str, str]) -> tuple[float, f
     return 1000 * elapsed, 1000 * (used.ru_utime + used.ru_stime)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=40)
-    options = parser.parse_args()
+def measure(count: int) -> list[dict[str, tuple[float, float]]]:
+    """Runs of every kind, by turns."""
     with tempfile.TemporaryDirectory(prefix="vmstead-bench-") as folder:
         path = f"{folder}/s"
         environment = {**os.environ, "VMSTEAD_SOCKET": path}
@@ -60,10 +60,33 @@ def main() -> None:
                     milliseconds(argv, environment)  # what has to be compiled and read is
                 runs = [
                     {kind: milliseconds(argv, environment) for kind, argv in kinds.items()}
-                    for _ in range(options.runs)
+                    for _ in range(count)
                 ]
             finally:
                 server.terminate()
+    return runs
+
+
+def lines(runs: int = 20) -> Iterator[Line]:
+    """The line of the table."""
+    found = measure(runs)
+    pairs = Pairs([run["midclt"][0] for run in found], [run["python"][0] for run in found])
+    mine, other = pairs.middle
+    yield Line(
+        "`midclt call core.ping`, whole process",
+        "`python -c pass`",
+        f"at most {TARGET} ms more",
+        f"{pairs.more.shown(' ms', 0)}; {mine:.0f} and {other:.0f} ms",
+        pairs.more.middle <= TARGET,
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=40)
+    runs = measure(parser.parse_args().runs)
+    kinds = list(runs[0])
     for what, index in (("elapsed", 0), ("processor", 1)):
         middle = {kind: statistics.median(run[kind][index] for run in runs) for kind in kinds}
         print(json.dumps({"what": what, **{kind: round(value, 1) for kind, value in middle.items()}}))

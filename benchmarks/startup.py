@@ -26,8 +26,8 @@ from vmstead.store.vms import COLUMNS, VmStore
 TARGETS = {0: (0.7, 90), 1000: (2.0, 120)}
 
 
-def fill(state: Path, count: int) -> None:
-    """Put VMs into a fresh database."""
+def fill(state: Path, count: int, devices: int = 3) -> None:
+    """Put VMs into a fresh database, each with at most four devices."""
     state.mkdir(mode=0o711, parents=True)
     database = open_database(state / "vmstead.db")
     store = VmStore(database, Seal(state / "secret.key"))
@@ -57,11 +57,18 @@ def fill(state: Path, count: int) -> None:
                     "mac": f"00:a0:98:00:{number // 256:02x}:{number % 256:02x}",
                 },
                 {"dtype": "DISPLAY", "type": "SPICE", "port": 5900 + number, "web_port": 20000 + number},
-            ):
+                {"dtype": "CDROM", "path": f"/mnt/default/vm{number}.iso"},
+            )[:devices]:
                 store.insert_device(number, None, attributes)(connection)
 
     database.write_now(insert)
     database.close()
+
+
+def memory_of(pid: int) -> float:
+    """MiB that a process holds."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def measure(state: Path, engine: str) -> dict[str, float]:
@@ -82,8 +89,7 @@ def measure(state: Path, engine: str) -> dict[str, float]:
                 ping = time.perf_counter() - begin
                 rows = client.call("vm.query", [], {"count": True})
                 query = time.perf_counter() - begin
-            pages = int(Path(f"/proc/{server.pid}/statm").read_text().split()[1])
-            memory = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+            memory = memory_of(server.pid)
         finally:
             server.terminate()
     return {"ping": ping, "query": query, "memory": memory, "vms": float(str(rows))}

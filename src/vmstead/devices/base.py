@@ -205,7 +205,8 @@ class Device(Model):
     @classmethod
     def of(cls, attributes: Mapping[str, Any]) -> Self:
         """From stored attributes. They were checked when they were stored and are not checked again."""
-        known = {key: value for key, value in attributes.items() if key in cls.model_fields}
+        fields = cls.model_fields  # once: looking it up costs more than the rest
+        known = {key: value for key, value in attributes.items() if key in fields}
         return cast("Self", cls.model_construct(**known))
 
     def entry(self) -> dict[str, object]:

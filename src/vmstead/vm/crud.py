@@ -37,7 +37,7 @@ log = structlog.get_logger()
 @vm.query(role="VM_READ", returns=VmShape)
 async def query(ctx: Ctx, query: Query) -> object:
     """Virtual machines with their devices and state. Costs the engine nothing."""
-    return query.apply([shown(ctx, entry, "VM_WRITE") for entry in await vm_entries(ctx)])
+    return query.apply([shown(ctx, entry, "VM_WRITE") for entry in await vm_entries(ctx, query.where)])
 
 
 @vm.method(role="VM_READ", returns=VmShape)
