@@ -1,5 +1,6 @@
 """The audit trail: who did what, from where, with which result."""
 
+import asyncio
 import csv
 import json
 from base64 import b64encode
@@ -422,3 +423,16 @@ async def test_the_last_ten_reports_are_kept(tmp_path: Path) -> None:
             number = await host.api.call("audit.export")
             written.append(Path((await host.api.job(number))["result"]))
         assert [path.exists() for path in written] == [False] * 2 + [True] * 10
+
+
+async def test_reports_are_written_one_after_the_other(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await host.api.call("core.subscribe", "core.get_jobs")
+        numbers = set()
+        for _ in range(3):
+            asked = await asyncio.gather(*(host.api.call("audit.export") for _ in range(6)))
+            numbers |= {*asked}
+            records = [await host.api.job(number) for number in asked]
+            assert {record["state"] for record in records} == {"SUCCESS"}
+        assert len(numbers) > 10
+        assert len([*(host.config.state / "audit-reports").iterdir()]) == 10

@@ -14,7 +14,9 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
     create_model,
 )
 from pydantic_core import PydanticCustomError
@@ -74,14 +76,14 @@ Moment = Annotated[
 ]
 
 
-def _is_whole(value: object) -> object:
-    if isinstance(value, float | bool):
-        raise PydanticCustomError("int_type", "Input should be a valid integer")
-    return value
+def _whole(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    # A text is among no literals that are integers, and so the refusal names those.
+    checked: object = check(str(value) if isinstance(value, float | bool) else value)
+    return checked
 
 
 #: For literals that are integers: 512.0 and True equal some, and are none.
-WHOLE = BeforeValidator(_is_whole)
+WHOLE = WrapValidator(_whole)
 
 
 def _is_false(value: object) -> object:

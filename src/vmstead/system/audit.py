@@ -1,6 +1,7 @@
 """``audit.*``: who did what."""
 
 import asyncio
+import contextlib
 import csv
 import io
 import os
@@ -159,7 +160,7 @@ class AuditExport(AuditQuery):
     export_format: Literal["CSV", "JSON"] = Field("JSON", description="How.")
 
 
-@audit.method(role="SYSTEM_AUDIT_READ", job=True, audit="Export audit data")
+@audit.method(role="SYSTEM_AUDIT_READ", job="audit_export", audit="Export audit data")
 async def export(ctx: Ctx, data: AuditExport = AuditExport()) -> str:
     """Write entries of the audit trail into a report; the result is its path on the host.
 
@@ -197,7 +198,12 @@ def _reports(folder: Path) -> list[str]:
     """The names of the reports, the oldest first."""
     if not folder.is_dir():
         return []
-    return [file.name for file in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime_ns)]
+    times = {}
+    for file in folder.iterdir():
+        # An export that goes on meanwhile removes the oldest ones.
+        with contextlib.suppress(FileNotFoundError):
+            times[file.name] = file.stat().st_mtime_ns
+    return sorted(times, key=times.__getitem__)
 
 
 def _write(folder: Path, name: str, rows: list[dict[str, Any]]) -> Path:
@@ -208,7 +214,7 @@ def _write(folder: Path, name: str, rows: list[dict[str, Any]]) -> Path:
         file.writelines(_csv(rows) if name.endswith("csv") else _json(rows))
     part.rename(folder / name)
     for old in _reports(folder)[:-_REPORTS]:
-        (folder / old).unlink()
+        (folder / old).unlink(missing_ok=True)
     return folder / name
 
 
