@@ -129,7 +129,11 @@ async def test_waiting_ends_with_the_state_that_is_waited_for(tmp_path: Path) ->
         for action in ("start", "suspend"):
             await at.host.api.call(f"vm.{action}", 1)
         assert (await waiting).stdout == "web01 is suspended.\n"
-        await at.host.api.call("vm.poweroff", 1)
+
+
+async def test_waiting_ends_with_the_vm_where_its_end_is_waited_for(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.vm()
         waiting = at.begin("vm", "wait", "web01", "--for", "deleted")
         await at.subscribed("vm.query")
         await at.host.api.call("vm.delete", 1)
