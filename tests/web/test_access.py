@@ -99,7 +99,7 @@ async def test_a_key_is_shown_once_and_opens_until_it_is_deleted(tmp_path: Path)
         dialog = page.get_by_role("dialog")
         await dialog.get_by_label("Name").fill("backup")
         await dialog.get_by_role("button", name="Create key").click()
-        key = await dialog.get_by_role("textbox").input_value()
+        key = await dialog.get_by_label("The new key").input_value()
         await dialog.get_by_role("button", name="Close").last.click()
         async with at.host.connect(over_tcp=True) as program:
             assert await program.call("auth.login_with_api_key", key) is True

@@ -503,6 +503,7 @@ export const en = {
     never: 'Never',
     created: 'Created',
     keyShown: 'Copy the key now: it is not shown again.',
+    newKey: 'The new key',
     revoke: 'Delete key',
     revokeBody: (name: string) => `Programs that use ${name} can no longer log in.`,
     deleteUser: (name: string) => `Delete user ${name}?`,

@@ -22,7 +22,7 @@ export function KeyDialog({ onClose }: { onClose(): void }) {
         {key ? (
           <>
             <Alert component="p" isInline variant="info" title={access.keyShown} />
-            <ClipboardCopy className="vs-gap" isReadOnly hoverTip={text.common.copy} clickTip={text.common.copied}>
+            <ClipboardCopy className="vs-gap" isReadOnly hoverTip={text.common.copy} clickTip={text.common.copied} textAriaLabel={access.newKey}>
               {key}
             </ClipboardCopy>
           </>
