@@ -287,6 +287,20 @@ async def test_a_reconnect_token_goes_on_with_a_login_whose_connection_is_gone(t
             assert not await is_logged_in(api)
 
 
+async def test_a_reconnect_token_keeps_while_its_login_is_used(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await account(host)
+        async with host.connect(over_tcp=True) as api:
+            data = {**PASSWORD, "login_options": {"reconnect_token": True}}
+            token = {**TOKEN, "token": (await api.call("auth.login_ex", data))["reconnect_token"]}
+            for _ in range(3):
+                host.clock.advance(599)
+                await api.call("core.ping")
+        host.clock.advance(599)
+        async with host.connect(over_tcp=True) as api:
+            assert (await api.call("auth.login_ex", token))["response_type"] == "SUCCESS"
+
+
 async def test_a_reconnect_token_dies_with_its_login_and_in_time(tmp_path: Path) -> None:
     async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
         await account(host)

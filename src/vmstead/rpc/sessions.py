@@ -33,6 +33,8 @@ class _Login:
     since: float
     seen: float
     version: int
+    #: What it can go on with after an interruption; it keeps for as long as something comes from here.
+    way_back: str | None = None
 
 
 class Sessions:
@@ -96,6 +98,8 @@ class Sessions:
             login.seen = self._clock.monotonic()
             for token in login.caller.tokens:
                 self._tokens.refresh(token)
+            if login.way_back is not None:
+                self._tokens.refresh(login.way_back)
 
     def is_good(self, session: Session) -> bool:
         """Whether somebody is logged in there, after a look at what the login rests on."""
@@ -117,6 +121,18 @@ class Sessions:
         """The same login goes on, resting on something else."""
         if session.id in self._logins:
             self._logins[session.id].caller = caller
+
+    def give_way_back(self, session: Session, caller: Caller) -> str:
+        """A token that goes on with a session's login, once, after the connection was interrupted.
+
+        Its time begins with the last message from here: it is the interruption that it limits.
+        """
+        # It belongs to the login rather than to the connection, whose end is what it is for.
+        text = self._tokens.issue(
+            caller, f"login {caller.logins[-1]}", origin=session.origin, single_use=True, continues=True
+        )
+        self._logins[session.id].way_back = text
+        return text
 
     def log_out(self, session: Session) -> None:
         """End a login for good, with all that was handed on from it. Its connection stays."""

@@ -29,7 +29,7 @@ class LoginOptions(Model):
     user_info: bool = Field(True, description="Include the object that auth.me returns.")
     reconnect_token: bool = Field(
         False,
-        description="Include a token that goes on with this login, once, when the connection was interrupted.",
+        description="Include a token that goes on with this login, once, up to ten minutes after the last message.",
     )
 
 
@@ -144,10 +144,7 @@ def _answer(ctx: Ctx, outcome: Caller | Answer, options: LoginOptions) -> dict[s
 def _reconnect_token(ctx: Ctx, caller: Caller) -> str | None:
     if caller.credential == "LOGIN_ONETIME_PASSWORD":
         return None
-    # It belongs to the login rather than to the connection, whose end is what it is for.
-    return ctx.tokens.issue(
-        caller, f"login {caller.logins[-1]}", origin=ctx.session.origin, single_use=True, continues=True
-    )
+    return ctx.sessions.give_way_back(ctx.session, caller)
 
 
 async def _scram(ctx: Ctx, data: Scram) -> dict[str, object]:
