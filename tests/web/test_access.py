@@ -44,6 +44,15 @@ async def test_a_second_factor_is_set_up_asked_for_and_turned_off(tmp_path: Path
         await dialog.get_by_role("button", name="Set up").click()
         await expect(dialog.get_by_role("img", name="QR code for an authenticator app")).to_be_visible()
         secret = await dialog.get_by_label("Secret, to type instead").input_value()
+        # The browser's clock is not the server's, whose time is told.
+        trial = dialog.get_by_label("The code that the app shows now")
+        await trial.fill(pyotp.TOTP(secret).at(0))
+        await page.keyboard.press("Enter")
+        await expect(trial).to_have_attribute("aria-invalid", "true")
+        await expect(dialog.get_by_text("The app would show another code.")).to_be_visible()
+        await trial.fill(pyotp.TOTP(secret).now())
+        await dialog.get_by_role("button", name="Try it").click()
+        await expect(dialog.get_by_text("The app has it right.")).to_be_visible()
         assert await violations(page) == []
         await dialog.get_by_role("button", name="Close", exact=True).last.click()
         await page.get_by_role("button", name="Account of ada").click()

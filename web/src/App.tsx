@@ -20,7 +20,7 @@ const ofDisplay = /^\/vm\/display\/(\d+)\/spice_auto\.html$/.exec(location.pathn
 
 export function App() {
   const { status, user } = useConnection();
-  if (!user) return status === 'login' ? <Login /> : <Busy isPage />;
+  if (!user) return status === 'connecting' ? <Busy isPage /> : <Login />;
   return (
     <>
       {ofDisplay ? (

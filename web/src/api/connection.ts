@@ -124,8 +124,11 @@ export class Connection {
     sessionStorage.removeItem(TOKEN);
     await this.call('auth.logout').catch(() => undefined);
     this.user = null;
-    this.reason = '';
-    this.socket?.close();
+    const socket = this.socket;
+    this.drop('');
+    socket?.close();
+    this.change('connecting');
+    this.open();
   }
 
   connectNow(): void {
@@ -171,6 +174,14 @@ export class Connection {
   }
 
   private lost(reason: string): void {
+    this.drop(reason);
+    this.change('lost');
+    this.retry = window.setTimeout(() => this.open(), this.pause * (0.75 + Math.random() / 2));
+    this.pause = Math.min(2 * this.pause, PAUSES[1]);
+  }
+
+  /** Forget a connection, and what was waited for on it. */
+  private drop(reason: string): void {
     window.clearInterval(this.heartbeat);
     this.socket = null;
     this.subscriptions.clear();
@@ -181,9 +192,6 @@ export class Connection {
       call.reject(new ConnectionLost(reason || 'The connection to the server was lost'));
     }
     this.reason = reason;
-    this.change('lost');
-    this.retry = window.setTimeout(() => this.open(), this.pause * (0.75 + Math.random() / 2));
-    this.pause = Math.min(2 * this.pause, PAUSES[1]);
   }
 
   private send<T>(method: string, params: unknown[], patience: number): Promise<T> {

@@ -1,13 +1,13 @@
 import { Button, PageSection, Tab, Tabs, TabTitleText, Title } from '@patternfly/react-core';
-import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
-import { type ReactNode, useState } from 'react';
+import { Td, Tr } from '@patternfly/react-table';
+import { useState } from 'react';
 import { useLocation } from 'wouter';
 import { connection } from '../api/connection';
 import { explain } from '../api/errors';
 import { type DateValue, time } from '../api/types';
-import { Busy, Empty } from '../parts/Empty';
 import { clock } from '../parts/format';
-import { type Called, useCall } from '../parts/useCall';
+import { Rows } from '../parts/Rows';
+import { useCall } from '../parts/useCall';
 import { useMay } from '../parts/useConnection';
 import { ask, notify, type Question } from '../store/notices';
 import { text } from '../text';
@@ -81,33 +81,6 @@ async function sure(question: Omit<Question, 'isDangerous'>, method: string, ...
   }
 }
 
-interface RowsProps<T> {
-  called: Called<T[]>;
-  columns: string[];
-  /** What to say where there are none. */
-  none: string;
-  children(row: T): ReactNode;
-}
-
-function Rows<T>({ called, columns, none, children }: RowsProps<T>) {
-  if (called.error && !called.data) return <Empty title={called.isUnknown ? text.common.unavailable : called.error} />;
-  if (!called.data) return <Busy />;
-  if (called.data.length === 0) return <Empty title={none} />;
-  return (
-    <Table variant="compact" aria-label={access.title} gridBreakPoint="grid-md">
-      <Thead>
-        <Tr>
-          {columns.map((column) => (
-            <Th key={column}>{column}</Th>
-          ))}
-          <Th screenReaderText={text.common.actions} />
-        </Tr>
-      </Thead>
-      <Tbody>{called.data.map(children)}</Tbody>
-    </Table>
-  );
-}
-
 /** Those of the host cannot be changed here. */
 const NOT_THE_HOSTS = [['builtin', '=', false]];
 
@@ -132,7 +105,7 @@ function Users() {
   return (
     <>
       <div className="vs-bar">{users.data && mayWrite && <Button onClick={() => setEditing('new')}>{access.addUser}</Button>}</div>
-      <Rows called={users} none={access.noUsers} columns={[access.username, access.fullName, access.role, access.locked, access.twoFactor]}>
+      <Rows label={access.title} called={users} none={access.noUsers} columns={[access.username, access.fullName, access.role, access.locked, access.twoFactor]}>
         {(user) => (
           <Tr key={user.id}>
             <Td dataLabel={access.username}>{user.username}</Td>
@@ -177,7 +150,7 @@ function Keys() {
   return (
     <>
       <div className="vs-bar">{keys.data && <Button onClick={() => setMaking(true)}>{access.addKey}</Button>}</div>
-      <Rows called={keys} none={access.noKeys} columns={[access.keyName, access.keyOf, access.created, access.expires]}>
+      <Rows label={access.title} called={keys} none={access.noKeys} columns={[access.keyName, access.keyOf, access.created, access.expires]}>
         {(key) => (
           <Tr key={key.id}>
             <Td dataLabel={access.keyName}>{key.name}</Td>
@@ -218,7 +191,7 @@ function Sessions() {
           </Button>
         )}
       </div>
-      <Rows called={sessions} none={access.noSessions} columns={[access.username, access.from, access.how, access.since]}>
+      <Rows label={access.title} called={sessions} none={access.noSessions} columns={[access.username, access.from, access.how, access.since]}>
         {(session) => (
           <Tr key={session.id}>
             <Td dataLabel={access.username}>

@@ -37,7 +37,7 @@ export default function JobsPage() {
         {jobs.length === 0 ? (
           <Empty title={text.jobs.empty} icon={TasksIcon} />
         ) : (
-          <Table variant="compact" aria-label={text.jobs.title} gridBreakPoint="grid-md">
+          <Table variant="compact" className="vs-rows" aria-label={text.jobs.title} gridBreakPoint="grid-md">
             <Thead>
               <Tr>
                 <Th>{text.columns.id}</Th>

@@ -1,5 +1,21 @@
-import { Alert, Button, Form, FormGroup, FormHelperText, HelperText, HelperTextItem, LoginPage, TextInput } from '@patternfly/react-core';
-import { type FormEvent, useState } from 'react';
+import {
+  Alert,
+  Brand,
+  Button,
+  Form,
+  FormGroup,
+  FormHelperText,
+  HelperText,
+  HelperTextItem,
+  Login as LoginFrame,
+  LoginFooter,
+  LoginHeader,
+  LoginMainBody,
+  LoginMainHeader,
+  TextInput,
+  Title,
+} from '@patternfly/react-core';
+import { type FormEvent, useEffect, useState } from 'react';
 import { connection } from '../api/connection';
 import { explain } from '../api/errors';
 import type { LoginAnswer } from '../api/types';
@@ -9,7 +25,7 @@ import { text } from '../text';
 type Way = 'password' | 'key' | 'code';
 
 export function Login() {
-  const { reason } = useConnection();
+  const { reason, status } = useConnection();
   const [way, setWay] = useState<Way>('password');
   const [username, setUsername] = useState('');
   const [secret, setSecret] = useState('');
@@ -53,52 +69,64 @@ export function Login() {
     setSecret('');
     setError(null);
   };
+  useEffect(() => {
+    // The password that the code belongs to was told on the connection that is gone.
+    if (status === 'lost') setWay((old) => (old === 'code' ? 'password' : old));
+  }, [status]);
   const label = { password: text.login.password, key: text.login.key, code: text.login.code }[way];
   return (
-    <LoginPage
-      brandImgSrc="/ui/icon.svg"
-      brandImgAlt={text.product}
-      brandImgProps={{ className: 'vs-login-brand', alt: text.product }}
-      loginTitle={text.login.title}
-      loginSubtitle={text.login.subtitle}
-      textContent={text.login.firstUser}
+    <LoginFrame
+      header={<LoginHeader headerBrand={<Brand src="/ui/icon.svg" alt={text.product} className="vs-login-brand" />} />}
+      footer={
+        <LoginFooter>
+          <p>{text.login.firstUser}</p>
+        </LoginFooter>
+      }
     >
-      <Form onSubmit={(event) => void submit(event)}>
-        {error && <Alert component="p" variant="danger" isInline isLiveRegion title={error} />}
-        {!error && reason === 'ended' && <Alert component="p" variant="info" isInline title={text.login.ended} />}
-        {way !== 'code' && (
-          <FormGroup label={text.login.username} fieldId="username" isRequired>
-            <TextInput id="username" name="username" autoComplete="username" autoFocus isRequired value={username} onChange={(_, value) => setUsername(value)} />
-          </FormGroup>
-        )}
-        <FormGroup label={label} fieldId="secret" isRequired>
-          <TextInput
-            id="secret"
-            key={way}
-            name={way}
-            type={way === 'code' ? 'text' : 'password'}
-            inputMode={way === 'code' ? 'numeric' : undefined}
-            autoComplete={way === 'password' ? 'current-password' : way === 'code' ? 'one-time-code' : 'off'}
-            autoFocus={way === 'code'}
-            isRequired
-            value={secret}
-            onChange={(_, value) => setSecret(value)}
-          />
-          {way === 'code' && (
-            <FormHelperText>
-              <HelperText>
-                <HelperTextItem>{text.login.codeHelp}</HelperTextItem>
-              </HelperText>
-            </FormHelperText>
+      <LoginMainHeader subtitle={text.login.subtitle}>
+        <Title headingLevel="h1" size="3xl">
+          {text.login.title}
+        </Title>
+      </LoginMainHeader>
+      <LoginMainBody>
+        <Form onSubmit={(event) => void submit(event)}>
+          {error && <Alert component="p" variant="danger" isInline isLiveRegion title={error} />}
+          {status === 'lost' && <Alert component="p" variant="warning" isInline isLiveRegion title={text.connection.unreachable} />}
+          {!error && reason === 'ended' && <Alert component="p" variant="info" isInline title={text.login.ended} />}
+          {way !== 'code' && (
+            <FormGroup label={text.login.username} fieldId="username" isRequired>
+              <TextInput id="username" name="username" autoComplete="username" autoFocus isRequired value={username} onChange={(_, value) => setUsername(value)} />
+            </FormGroup>
           )}
-        </FormGroup>
-        <Button type="submit" isBlock isLoading={isBusy} isDisabled={isBusy || !secret || (way !== 'code' && !username)}>
-          {text.login.submit}
-        </Button>
-        <Button variant="link" isBlock onClick={() => choose(way === 'password' ? 'key' : 'password')}>
-          {way === 'password' ? text.login.withKey : way === 'key' ? text.login.withPassword : text.login.back}
-        </Button>
-      </Form>
-    </LoginPage>
+          <FormGroup label={label} fieldId="secret" isRequired>
+            <TextInput
+              id="secret"
+              key={way}
+              name={way}
+              type={way === 'code' ? 'text' : 'password'}
+              inputMode={way === 'code' ? 'numeric' : undefined}
+              autoComplete={way === 'password' ? 'current-password' : way === 'code' ? 'one-time-code' : 'off'}
+              autoFocus={way === 'code'}
+              isRequired
+              value={secret}
+              onChange={(_, value) => setSecret(value)}
+            />
+            {way === 'code' && (
+              <FormHelperText>
+                <HelperText>
+                  <HelperTextItem>{text.login.codeHelp}</HelperTextItem>
+                </HelperText>
+              </FormHelperText>
+            )}
+          </FormGroup>
+          <Button type="submit" isBlock isLoading={isBusy} isDisabled={isBusy || !secret || (way !== 'code' && !username)}>
+            {text.login.submit}
+          </Button>
+          <Button variant="link" isBlock onClick={() => choose(way === 'password' ? 'key' : 'password')}>
+            {way === 'password' ? text.login.withKey : way === 'key' ? text.login.withPassword : text.login.back}
+          </Button>
+        </Form>
+      </LoginMainBody>
+    </LoginFrame>
   );
 }

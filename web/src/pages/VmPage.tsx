@@ -51,6 +51,10 @@ function Known({ vm, view }: { vm: Vm; view: View }) {
   const mayWrite = useMay('VM_WRITE');
   const possible = POSSIBLE[vm.status.state];
   const Content = VIEWS[view];
+  useEffect(() => {
+    // On a phone not all tabs have room.
+    document.querySelector('#views [aria-selected=true]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [view]);
   return (
     <>
       <PageSection type="breadcrumb" className="vs-hide-phone">
@@ -80,6 +84,7 @@ function Known({ vm, view }: { vm: Vm; view: View }) {
       </PageSection>
       <PageSection type="tabs">
         <Tabs
+          id="views"
           activeKey={view}
           onSelect={(_, key) => go(`/vm/${vm.id}/${String(key)}`)}
           aria-label={text.tabs.label}

@@ -1,10 +1,12 @@
-import { Alert, Button, ClipboardCopy, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
+import { Alert, Button, ClipboardCopy, Form, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
 import { useMemo, useState } from 'react';
 import qrcode from 'qrcode-generator';
 import { connection } from '../api/connection';
 import { explain } from '../api/errors';
 import type { User } from '../api/types';
+import { Row } from '../forms/fields';
 import { text } from '../text';
+import { canCompute, isShown } from './totp';
 import { useCall } from './useCall';
 import { useMay } from './useConnection';
 
@@ -80,7 +82,36 @@ function Secret({ uri }: { uri: string }) {
       <ClipboardCopy isReadOnly hoverTip={text.common.copy} clickTip={text.common.copied} textAriaLabel={twoFactor.secret}>
         {secret}
       </ClipboardCopy>
+      {canCompute() && <Trial uri={uri} />}
     </>
+  );
+}
+
+/** See whether the app has it right, while another secret can still be made. */
+function Trial({ uri }: { uri: string }) {
+  const [code, setCode] = useState('');
+  const [isRight, setRight] = useState<boolean | null>(null);
+  const tell = async (): Promise<void> => setRight(await isShown(code, uri));
+  return (
+    <Form className="vs-gap" onSubmit={(event) => (event.preventDefault(), void tell())}>
+      <Row id="trial" label={twoFactor.trial} error={isRight === false ? twoFactor.isWrong : undefined}>
+        <div className="vs-size">
+          <TextInput
+            id="trial"
+            inputMode="numeric"
+            autoComplete="off"
+            value={code}
+            validated={isRight === false ? 'error' : 'default'}
+            aria-describedby="trial-help"
+            onChange={(_, value) => (setCode(value), setRight(null))}
+          />
+          <Button type="submit" variant="secondary" isDisabled={!code}>
+            {twoFactor.tryIt}
+          </Button>
+        </div>
+      </Row>
+      {isRight && <Alert component="p" variant="success" isInline isLiveRegion title={twoFactor.isRight} />}
+    </Form>
   );
 }
 

@@ -1,8 +1,9 @@
 /** Jobs of this session's user, kept as events tell. */
 import { create } from 'zustand';
 import { connection } from '../api/connection';
-import { jobError } from '../api/errors';
+import { ConnectionLost, jobError } from '../api/errors';
 import type { Job } from '../api/types';
+import { text } from '../text';
 
 interface Jobs {
   byId: ReadonlyMap<number, Job>;
@@ -18,7 +19,12 @@ export const isActive = (job: Job): boolean => job.state === 'WAITING' || job.st
 /** Newest first. */
 export const newestFirst = (byId: ReadonlyMap<number, Job>): Job[] => [...byId.values()].sort((a, b) => b.id - a.id);
 
-const waiting = new Map<number, ((job: Job) => void)[]>();
+interface Waiting {
+  resolve(job: Job): void;
+  reject(error: Error): void;
+}
+
+const waiting = new Map<number, Waiting[]>();
 
 function take(job: Job): void {
   const byId = new Map(useJobs.getState().byId);
@@ -29,19 +35,32 @@ function take(job: Job): void {
   }
   useJobs.setState({ byId });
   if (!isActive(job)) {
-    for (const done of waiting.get(job.id) ?? []) done(job);
+    for (const { resolve } of waiting.get(job.id) ?? []) resolve(job);
     waiting.delete(job.id);
   }
+}
+
+/** A server that has started anew knows nothing of the jobs before: nobody waits for them any longer. */
+async function takeAll(): Promise<void> {
+  const before = [...useJobs.getState().byId.keys(), ...waiting.keys()];
+  const jobs = await connection.call<Job[]>('core.get_jobs', [], { order_by: ['-id'], limit: KEPT });
+  const known = new Set(jobs.map(({ id }) => id));
+  const gone = jobs.length < KEPT ? before.filter((id) => !known.has(id)) : [];
+  const byId = new Map(useJobs.getState().byId);
+  for (const id of gone) {
+    byId.delete(id);
+    for (const { reject } of waiting.get(id) ?? []) reject(new ConnectionLost(text.jobs.forgotten));
+    waiting.delete(id);
+  }
+  useJobs.setState({ byId });
+  for (const job of jobs.reverse()) take(job);
 }
 
 export function keepJobs(): void {
   connection.listen<Job>('core.get_jobs', (change) => {
     if (change.fields) take(change.fields);
   });
-  connection.whenReady(() => {
-    const query = connection.call<Job[]>('core.get_jobs', [], { order_by: ['-id'], limit: KEPT });
-    void query.then((jobs) => jobs.reverse().forEach(take)).catch(() => undefined);
-  });
+  connection.whenReady(() => void takeAll().catch(() => undefined));
 }
 
 /** Wait for a job to end; its result. Rejects with what it failed with. */
@@ -50,7 +69,7 @@ export async function ended(id: number): Promise<unknown> {
   const job =
     known && !isActive(known)
       ? known
-      : await new Promise<Job>((resolve) => waiting.set(id, [...(waiting.get(id) ?? []), resolve]));
+      : await new Promise<Job>((resolve, reject) => waiting.set(id, [...(waiting.get(id) ?? []), { resolve, reject }]));
   if (job.state === 'SUCCESS') return job.result;
   throw jobError(job.state === 'ABORTED' ? 'Aborted' : job.error, job.exc_info?.extra);
 }

@@ -21,6 +21,7 @@ import { ask, notify } from '../../store/notices';
 import { text } from '../../text';
 import { DEVICE_FIELDS } from './DeviceFields';
 import { attributesOf, fresh, known } from './deviceValues';
+import { Snapshots } from './Snapshots';
 import { summary } from './summary';
 
 const KINDS = Object.keys(text.devices.kinds) as Dtype[];
@@ -42,11 +43,11 @@ export function Devices({ vm }: { vm: Vm }) {
           {add}
         </Empty>
       ) : (
-        <Table variant="compact" aria-label={text.devices.title} gridBreakPoint="grid-md">
+        <Table variant="compact" className="vs-rows" aria-label={text.devices.title} gridBreakPoint="grid-md">
           <Thead>
             <Tr>
-              <Th>{text.devices.title}</Th>
-              <Th>{text.fields.path}</Th>
+              <Th>{text.devices.kind}</Th>
+              <Th>{text.devices.what}</Th>
               <Th>{text.devices.order}</Th>
               <Th screenReaderText={text.common.actions} />
             </Tr>
@@ -57,8 +58,8 @@ export function Devices({ vm }: { vm: Vm }) {
               const name = `${text.devices.kinds[kind]} ${device.id}`;
               return (
                 <Tr key={device.id}>
-                  <Td dataLabel={text.devices.title}>{text.devices.kinds[kind]}</Td>
-                  <Td dataLabel={text.fields.path} className="vs-break">
+                  <Td dataLabel={text.devices.kind}>{text.devices.kinds[kind]}</Td>
+                  <Td dataLabel={text.devices.what} className="vs-break">
                     {summary(device.attributes)}
                   </Td>
                   <Td dataLabel={text.devices.order} className="vs-number">
@@ -90,6 +91,7 @@ export function Devices({ vm }: { vm: Vm }) {
           </Tbody>
         </Table>
       )}
+      <Snapshots vm={vm} />
       {editing === 'choosing' && <KindDialog onChoose={(kind) => setEditing({ kind, device: null })} onClose={() => setEditing(null)} />}
       {editing && editing !== 'choosing' && <Editor vm={vm} kind={editing.kind} device={editing.device} onClose={() => setEditing(null)} />}
     </>
