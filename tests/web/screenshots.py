@@ -35,7 +35,7 @@ PAGES = {
 
 
 async def furnish(host: Host) -> None:
-    """Some VMs that look like somebody's, a job on its way and one done, and a key of ada's."""
+    """Some VMs that look like somebody's, a job on its way and one done, a key of ada's, and a snapshot."""
     names = ["web01", "mail", "win11", "build_runner", "media", "db", "router", "test-vm"]
     for number, name in enumerate(names, start=1):
         vm = {
@@ -67,6 +67,7 @@ async def furnish(host: Host) -> None:
     await host.api.call("vm.stop", 4)
     await host.pass_time(60)
     await host.api.call("api_key.create", {"name": "backup", "username": "ada"})
+    await host.api.call("pool.snapshot.create", {"dataset": "default/web01", "name": "before-upgrade"})
 
 
 async def shoot(page: Page, path: Path) -> None:

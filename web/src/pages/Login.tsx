@@ -83,10 +83,11 @@ export function Login() {
         </LoginFooter>
       }
     >
-      <LoginMainHeader subtitle={text.login.subtitle}>
+      <LoginMainHeader>
         <Title headingLevel="h1" size="3xl">
           {text.login.title}
         </Title>
+        <p className="pf-v6-c-login__main-header-desc">{text.login.subtitle}</p>
       </LoginMainHeader>
       <LoginMainBody>
         <Form onSubmit={(event) => void submit(event)}>

@@ -67,7 +67,7 @@ export function Devices({ vm }: { vm: Vm }) {
                   </Td>
                   <Td isActionCell>
                     {mayWrite && (
-                      <div className="vs-size">
+                      <div className="vs-done">
                         <Button variant="secondary" size="sm" aria-label={`${text.common.edit}: ${name}`} onClick={() => setEditing({ kind, device })}>
                           {text.common.edit}
                         </Button>
