@@ -77,10 +77,9 @@ async def test_a_guest_that_never_stops_writing_fills_no_disk_and_no_memory_and_
                 with here.console(vm) as another:
                     another.until("0123456789")
             await server.end(signal.SIGKILL)
-        # Nobody reads now, but the one who keeps libvirtd looks after the log.
+        # Nobody reads now, but the one who keeps libvirtd looks after the log, now and then and when told.
         log = log_of(here)
         await grows(log, MOST)
-        assert allocated(log) > MOST
         (keeper,) = re.findall(r"PPid:\s+(\d+)", Path(f"/proc/{daemon_pid(here.state)}/status").read_text())
         os.kill(int(keeper), signal.SIGALRM)
         await grows(log, MIB)

@@ -276,8 +276,10 @@ class Model:
         made = [*self.links]
         for link, content in self.links.items():
             link.parent.mkdir(parents=True, exist_ok=True)
-            link.unlink(missing_ok=True)
-            link.symlink_to(content)
+            # As udev does it: at no time is there no link where there was one.
+            new = link.with_name(f".#{link.name}")
+            new.symlink_to(content)
+            new.replace(link)
         self.links.clear()
         return made
 

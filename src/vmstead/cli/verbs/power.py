@@ -136,8 +136,9 @@ def wait(here: Here, name: str, state: str, timeout: float | None) -> None:
 
     Ends at once when it is already, and with exit status 5 when it does not come in time.
     """
-    events = here.client.subscribe("vm.query")
+    # Who it is comes first: one that goes right afterwards has been there, and is deleted.
     id = here.vm(name)["id"]
+    events = here.client.subscribe("vm.query")
     deadline = None if timeout is None else monotonic() + timeout
     while True:
         row = _found(here, id)
