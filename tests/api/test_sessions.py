@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.api.test_auth import account, api_key
 from tests.api.test_console import opened, running, shell
@@ -155,7 +156,9 @@ async def test_a_console_ends_with_its_login(tmp_path: Path) -> None:
             assert message.data == 1008
 
 
-async def test_what_a_client_sent_before_it_went_is_done(tmp_path: Path) -> None:
+async def test_what_a_client_sent_before_it_went_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with server(tmp_path) as host:
         await account(host, "alice", "open sesame", "VM_WRITE")
         for collection in ("vm.query", "auth.sessions"):
@@ -164,7 +167,7 @@ async def test_what_a_client_sent_before_it_went_is_done(tmp_path: Path) -> None
             await api.call("auth.login", "alice", "open sesame")
             for method, params in (
                 ("vm.create", [{"name": "a", "memory": 64}]),
-                ("auth.login", ["alice", "open sesame"]),
+                ("auth.login_ex", [{**PASSWORD, "login_options": {"reconnect_token": True}}]),
             ):
                 await api.send(json.dumps({"jsonrpc": "2.0", "method": method, "params": params}))
             await api.socket.close()
@@ -177,6 +180,7 @@ async def test_what_a_client_sent_before_it_went_is_done(tmp_path: Path) -> None
 
         await host.api.event(are_over)
         assert await sessions(host) == []
+    assert "unexpectedly" not in capsys.readouterr().out
 
 
 async def test_closing_a_session_ends_its_subscriptions(tmp_path: Path) -> None:

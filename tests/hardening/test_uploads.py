@@ -50,6 +50,7 @@ async def test_an_upload_goes_into_a_pool_that_is_there(tmp_path: Path, path: st
 async def test_an_upload_takes_no_way_through_temporary_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # As tempfile has it set: the place that it would use without looking for another.
     nowhere = tmp_path / "nowhere"
     monkeypatch.setattr(tempfile, "tempdir", str(nowhere))
     async with server(tmp_path) as host:

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from pathlib import Path
 
-from playwright.async_api import WebSocketRoute, expect
+from playwright.async_api import BrowserContext, WebSocketRoute, expect
 
 from tests.api.test_auth import account
 from tests.harness import PATIENCE, server
@@ -16,48 +16,63 @@ from vmstead.config import Address
 LOST = "The connection to the server is lost"
 
 
+class Cable:
+    """What lies between a browser and its server; it can be cut.
+
+    Attributes:
+        is_cut: nothing passes.
+        connections: those that came about, the last one last; ``is_back`` is set from the second on.
+    """
+
+    def __init__(self) -> None:
+        self.is_cut = False
+        self.connections: list[WebSocketRoute] = []
+        self.is_back = asyncio.Event()
+
+    @classmethod
+    async def of(cls, context: BrowserContext) -> "Cable":
+        """That of everything which the browser opens from now on."""
+        cable = cls()
+        await context.route_web_socket("**/api/current", cable._pass_on)
+        return cable
+
+    async def _pass_on(self, route: WebSocketRoute) -> None:
+        if self.is_cut:
+            await route.close()
+        else:
+            route.connect_to_server()
+            if self.connections:
+                self.is_back.set()
+            self.connections.append(route)
+
+    async def cut(self) -> None:
+        """Nothing passes until ``is_cut`` is false again."""
+        self.is_cut = True
+        await self.connections[-1].close()
+
+
 async def test_a_lost_connection_is_shown_and_heals(tmp_path: Path) -> None:
     async with site(tmp_path) as at:
         context = await at.surfer.context()
-        open_now: list[WebSocketRoute] = []
-        is_cut = False
-
-        async def pass_on(route: WebSocketRoute) -> None:
-            if is_cut:
-                await route.close()
-            else:
-                route.connect_to_server()
-                open_now.append(route)
-
-        await context.route_web_socket("**/api/current", pass_on)
+        cable = await Cable.of(context)
         page = await at.surfer.log_in(context, "ada", PASSWORD)
         await add(at, "before")
         await expect(page.get_by_role("link", name="before")).to_be_visible()
-        is_cut = True
-        await open_now[-1].close()
-        await expect(page.get_by_text("The connection to the server is lost")).to_be_visible()
+        await cable.cut()
+        await expect(page.get_by_text(LOST)).to_be_visible()
         await add(at, "meanwhile")
         await at.host.api.call("vm.delete", 1)
-        is_cut = False
+        cable.is_cut = False
         await page.get_by_role("button", name="Try now").click()
         await expect(page.get_by_role("link", name="meanwhile")).to_be_visible()
         await expect(page.get_by_role("link", name="before")).to_have_count(0)
-        await expect(page.get_by_text("The connection to the server is lost")).to_have_count(0)
+        await expect(page.get_by_text(LOST)).to_have_count(0)
 
 
 async def test_a_page_that_was_open_for_long_comes_back_by_itself(tmp_path: Path) -> None:
     async with site(tmp_path) as at:
         context = await at.surfer.context()
-        open_now: list[WebSocketRoute] = []
-        is_back = asyncio.Event()
-
-        async def pass_on(route: WebSocketRoute) -> None:
-            route.connect_to_server()
-            if open_now:
-                is_back.set()
-            open_now.append(route)
-
-        await context.route_web_socket("**/api/current", pass_on)
+        cable = await Cable.of(context)
         page = await at.surfer.log_in(context, "ada", PASSWORD)
         await add(at, "kept")
         at.host.clock.advance(500)
@@ -66,9 +81,9 @@ async def test_a_page_that_was_open_for_long_comes_back_by_itself(tmp_path: Path
         await page.get_by_role("tab", name="Log").click()
         await expect(page.get_by_text("Nothing yet")).to_be_visible()
         at.host.clock.advance(500)
-        await open_now[-1].close()
+        await cable.connections[-1].close()
         async with asyncio.timeout(PATIENCE):
-            await is_back.wait()
+            await cable.is_back.wait()
         await expect(page.get_by_text("Live", exact=True)).to_be_visible()
         await page.reload()
         await expect(page.get_by_role("heading", name="kept")).to_be_visible()
@@ -80,19 +95,9 @@ async def test_a_server_that_has_started_anew_asks_for_a_login_and_the_page_goes
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         listen = Address("127.0.0.1", probe.getsockname()[1])
-    open_now: list[WebSocketRoute] = []
-    is_cut = False
-
-    async def pass_on(route: WebSocketRoute) -> None:
-        if is_cut:
-            await route.close()
-        else:
-            route.connect_to_server()
-            open_now.append(route)
-
     async with surfing(f"http://{listen.host}:{listen.port}") as surfer:
         context = await surfer.context()
-        await context.route_web_socket("**/api/current", pass_on)
+        cable = await Cable.of(context)
         async with server(tmp_path, listen=listen) as host:
             await account(host, "ada", PASSWORD, "FULL_ADMIN")
             await host.api.call("vm.create", {"name": "web01", "memory": 64})
@@ -102,18 +107,16 @@ async def test_a_server_that_has_started_anew_asks_for_a_login_and_the_page_goes
             await page.goto("/ui/vm/1/devices")
             await page.get_by_role("button", name="Shut down").click()
             await expect(page.get_by_role("button", name="1 job running")).to_be_visible()
-            is_cut = True
-            await open_now[-1].close()
+            await cable.cut()
             await expect(page.get_by_text(LOST)).to_be_visible()
         async with server(tmp_path, listen=listen):
-            is_cut = False
+            cable.is_cut = False
             await page.get_by_role("button", name="Try now").click()
             await expect(page.get_by_text("Your session has ended. Log in again.")).to_be_visible()
             assert await violations(page) == []
-            is_cut = True
-            await open_now[-1].close()
+            await cable.cut()
             await expect(page.get_by_text("The server cannot be reached.")).to_be_visible()
-            is_cut = False
+            cable.is_cut = False
             await expect(page.get_by_text("The server cannot be reached.")).to_have_count(0)
             await page.get_by_label("User name").fill("ada")
             await page.get_by_label("Password").fill(PASSWORD)

@@ -122,16 +122,20 @@ class Sessions:
         if session.id in self._logins:
             self._logins[session.id].caller = caller
 
-    def give_way_back(self, session: Session, caller: Caller) -> str:
+    def give_way_back(self, session: Session, caller: Caller) -> str | None:
         """A token that goes on with a session's login, once, after the connection was interrupted.
 
-        Its time begins with the last message from here: it is the interruption that it limits.
+        Its time begins with the last message from here: it is the interruption that it limits. None for a client
+        that has gone already.
         """
+        login = self._logins.get(session.id)
+        if login is None:
+            return None
         # It belongs to the login rather than to the connection, whose end is what it is for.
         text = self._tokens.issue(
             caller, f"login {caller.logins[-1]}", origin=session.origin, single_use=True, continues=True
         )
-        self._logins[session.id].way_back = text
+        login.way_back = text
         return text
 
     def log_out(self, session: Session) -> None:

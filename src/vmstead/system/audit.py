@@ -160,7 +160,7 @@ class AuditExport(AuditQuery):
     export_format: Literal["CSV", "JSON"] = Field("JSON", description="How.")
 
 
-@audit.method(role="SYSTEM_AUDIT_READ", job="audit_export", audit="Export audit data")
+@audit.method(role="SYSTEM_AUDIT_READ", job=True, audit="Export audit data")
 async def export(ctx: Ctx, data: AuditExport = AuditExport()) -> str:
     """Write entries of the audit trail into a report; the result is its path on the host.
 
@@ -169,7 +169,9 @@ async def export(ctx: Ctx, data: AuditExport = AuditExport()) -> str:
     found = await _select(ctx, data, _MOST_REPORTED)
     rows = found if isinstance(found, list) else [found] if isinstance(found, dict) else []
     name = f"{ctx.job.id if ctx.job else 0}-{int(ctx.clock.now())}.{data.export_format.lower()}"
-    return str(await asyncio.to_thread(_write, _folder(ctx), name, rows))
+    # One after the other: each removes the oldest reports, among which the part of another would be.
+    async with ctx.locks.edit("audit reports", "a report of the audit trail is being written"):
+        return str(await asyncio.to_thread(_write, _folder(ctx), name, rows))
 
 
 class ReportName(Model):
@@ -214,7 +216,7 @@ def _write(folder: Path, name: str, rows: list[dict[str, Any]]) -> Path:
         file.writelines(_csv(rows) if name.endswith("csv") else _json(rows))
     part.rename(folder / name)
     for old in _reports(folder)[:-_REPORTS]:
-        (folder / old).unlink(missing_ok=True)
+        (folder / old).unlink()
     return folder / name
 
 

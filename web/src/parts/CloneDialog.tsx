@@ -1,9 +1,10 @@
-import { Alert, Button, Form, FormGroup, FormHelperText, HelperText, HelperTextItem, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
+import { Alert, Form, FormGroup, FormHelperText, HelperText, HelperTextItem, Modal, ModalBody, ModalHeader, TextInput } from '@patternfly/react-core';
 import { type FormEvent, useState } from 'react';
 import { connection } from '../api/connection';
 import { CallFailed, explain } from '../api/errors';
 import type { Vm } from '../api/types';
 import { notify } from '../store/notices';
+import { FormFooter } from './FormFooter';
 import { text } from '../text';
 
 export function CloneDialog({ vm, onClose }: { vm: Vm; onClose(): void }) {
@@ -41,14 +42,7 @@ export function CloneDialog({ vm, onClose }: { vm: Vm; onClose(): void }) {
           </FormGroup>
         </Form>
       </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="clone-form" isLoading={isBusy} isDisabled={isBusy || !name}>
-          {text.clone.confirm}
-        </Button>
-        <Button variant="link" onClick={onClose}>
-          {text.common.cancel}
-        </Button>
-      </ModalFooter>
+      <FormFooter form="clone-form" label={text.clone.confirm} isBusy={isBusy} isReady={Boolean(name)} onClose={onClose} />
     </Modal>
   );
 }

@@ -1,11 +1,9 @@
 import {
   Alert,
-  Button,
   Form,
   FormGroup,
   Modal,
   ModalBody,
-  ModalFooter,
   ModalHeader,
   TextInput,
 } from '@patternfly/react-core';
@@ -13,6 +11,7 @@ import { useState } from 'react';
 import { connection } from '../api/connection';
 import { CallFailed, explain } from '../api/errors';
 import { notify } from '../store/notices';
+import { FormFooter } from './FormFooter';
 import { text } from '../text';
 
 /** Change one's own password. */
@@ -44,14 +43,7 @@ export function PasswordDialog({ username, onClose }: { username: string; onClos
           </FormGroup>
         </Form>
       </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="password-form" isDisabled={!old || !password}>
-          {text.common.save}
-        </Button>
-        <Button variant="link" onClick={onClose}>
-          {text.common.cancel}
-        </Button>
-      </ModalFooter>
+      <FormFooter form="password-form" label={text.common.save} isReady={Boolean(old && password)} onClose={onClose} />
     </Modal>
   );
 }

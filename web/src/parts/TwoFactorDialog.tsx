@@ -1,12 +1,12 @@
 import { Alert, Button, ClipboardCopy, Form, Modal, ModalBody, ModalFooter, ModalHeader, TextInput } from '@patternfly/react-core';
-import { useMemo, useState } from 'react';
+import { URI } from 'otpauth';
 import qrcode from 'qrcode-generator';
+import { useMemo, useState } from 'react';
 import { connection } from '../api/connection';
 import { explain } from '../api/errors';
 import type { User } from '../api/types';
 import { Row } from '../forms/fields';
 import { text } from '../text';
-import { canCompute, isShown } from './totp';
 import { useCall } from './useCall';
 import { useMay } from './useConnection';
 
@@ -82,7 +82,7 @@ function Secret({ uri }: { uri: string }) {
       <ClipboardCopy isReadOnly hoverTip={text.common.copy} clickTip={text.common.copied} textAriaLabel={twoFactor.secret}>
         {secret}
       </ClipboardCopy>
-      {canCompute() && <Trial uri={uri} />}
+      <Trial uri={uri} />
     </>
   );
 }
@@ -91,9 +91,13 @@ function Secret({ uri }: { uri: string }) {
 function Trial({ uri }: { uri: string }) {
   const [code, setCode] = useState('');
   const [isRight, setRight] = useState<boolean | null>(null);
-  const tell = async (): Promise<void> => setRight(await isShown(code, uri));
+  const tell = (): void => {
+    const app = URI.parse(uri);
+    // Also right is what it showed a moment ago, or will in a moment.
+    setRight('period' in app && app.validate({ token: code.replaceAll(' ', ''), window: 1 }) !== null);
+  };
   return (
-    <Form className="vs-gap" onSubmit={(event) => (event.preventDefault(), void tell())}>
+    <Form className="vs-gap" onSubmit={(event) => (event.preventDefault(), tell())}>
       <Row id="trial" label={twoFactor.trial} error={isRight === false ? twoFactor.isWrong : undefined}>
         <div className="vs-size">
           <TextInput

@@ -1,7 +1,8 @@
-import { Alert, Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core';
+import { Alert, Form, Modal, ModalBody, ModalHeader } from '@patternfly/react-core';
 import { connection } from '../../api/connection';
 import { optionsOf, SelectField, SwitchField, TextField } from '../../forms/fields';
 import { useForm } from '../../forms/useForm';
+import { FormFooter } from '../../parts/FormFooter';
 import { text } from '../../text';
 
 const { access } = text;
@@ -68,14 +69,7 @@ export function UserDialog({ user, onClose, onDone }: { user: Known | null; onCl
           {user && <SwitchField form={form} name="locked" label={access.locked} />}
         </Form>
       </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="user-form" isLoading={form.isBusy} isDisabled={form.isBusy || !form.values.username}>
-          {user ? text.common.save : text.common.add}
-        </Button>
-        <Button variant="link" onClick={onClose}>
-          {text.common.cancel}
-        </Button>
-      </ModalFooter>
+      <FormFooter form="user-form" label={user ? text.common.save : text.common.add} isBusy={form.isBusy} isReady={Boolean(form.values.username)} onClose={onClose} />
     </Modal>
   );
 }

@@ -4,7 +4,6 @@ import {
   Form,
   Modal,
   ModalBody,
-  ModalFooter,
   ModalHeader,
 } from '@patternfly/react-core';
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table';
@@ -15,6 +14,7 @@ import type { Device, Dtype, Pool, Vm } from '../../api/types';
 import { NumberField } from '../../forms/fields';
 import { useForm } from '../../forms/useForm';
 import { Empty } from '../../parts/Empty';
+import { FormFooter } from '../../parts/FormFooter';
 import { useMay } from '../../parts/useConnection';
 import { useCall } from '../../parts/useCall';
 import { ask, notify } from '../../store/notices';
@@ -149,14 +149,7 @@ function Loaded({ vm, kind, device, pool, onClose }: { vm: Vm; kind: Dtype; devi
           <NumberField form={form} name="order" label={text.devices.order} help={text.devices.orderHelp} min={0} />
         </Form>
       </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="device-form" isLoading={form.isBusy} isDisabled={form.isBusy}>
-          {device ? text.common.save : text.common.add}
-        </Button>
-        <Button variant="link" onClick={onClose}>
-          {text.common.cancel}
-        </Button>
-      </ModalFooter>
+      <FormFooter form="device-form" label={device ? text.common.save : text.common.add} isBusy={form.isBusy} onClose={onClose} />
     </Modal>
   );
 }

@@ -1,4 +1,4 @@
-import { Alert, Button, Form, Modal, ModalBody, ModalFooter, ModalHeader, Title } from '@patternfly/react-core';
+import { Alert, Button, Form, Modal, ModalBody, ModalHeader, Title } from '@patternfly/react-core';
 import { Td, Tr } from '@patternfly/react-table';
 import { useEffect, useMemo, useState } from 'react';
 import { connection } from '../../api/connection';
@@ -6,6 +6,7 @@ import { explain } from '../../api/errors';
 import { type DateValue, time, type Vm } from '../../api/types';
 import { TextField } from '../../forms/fields';
 import { useForm } from '../../forms/useForm';
+import { FormFooter } from '../../parts/FormFooter';
 import { bytes, clock } from '../../parts/format';
 import { Rows } from '../../parts/Rows';
 import { useCall } from '../../parts/useCall';
@@ -134,14 +135,7 @@ function TakeDialog({ vm, volumes, onClose }: { vm: Vm; volumes: string[]; onClo
           <TextField form={form} name="name" label={words.name} help={words.of(volumes.join(', '))} isRequired />
         </Form>
       </ModalBody>
-      <ModalFooter>
-        <Button type="submit" form="take-form" isLoading={form.isBusy} isDisabled={form.isBusy || !form.values.name}>
-          {words.take}
-        </Button>
-        <Button variant="link" onClick={onClose}>
-          {text.common.cancel}
-        </Button>
-      </ModalFooter>
+      <FormFooter form="take-form" label={words.take} isBusy={form.isBusy} isReady={Boolean(form.values.name)} onClose={onClose} />
     </Modal>
   );
 }
