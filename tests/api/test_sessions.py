@@ -305,6 +305,22 @@ async def test_a_reconnect_token_keeps_while_its_login_is_used(tmp_path: Path) -
             assert (await api.call("auth.login_ex", token))["response_type"] == "SUCCESS"
 
 
+async def test_whoever_changes_their_own_password_comes_back_and_nobody_else(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await account(host)
+        data = {**PASSWORD, "login_options": {"reconnect_token": True}}
+        async with host.connect(over_tcp=True) as mine, host.connect(over_tcp=True) as other:
+            tokens = [(await api.call("auth.login_ex", data))["reconnect_token"] for api in (mine, other)]
+            change = {"username": "alice", "old_password": "open sesame", "new_password": "another one"}
+            await mine.call("user.set_password", change)
+        async with host.connect(over_tcp=True) as api:
+            came = [
+                (await api.call("auth.login_ex", {**TOKEN, "token": token}))["response_type"]
+                for token in tokens
+            ]
+        assert came == ["SUCCESS", "AUTH_ERR"]
+
+
 async def test_a_reconnect_token_dies_with_its_login_and_in_time(tmp_path: Path) -> None:
     async with server(tmp_path) as host, host.connect(over_tcp=True) as api:
         await account(host)

@@ -118,9 +118,12 @@ class Sessions:
         return [self._row(login, current) for login in self._logins.values()]
 
     def adopt(self, session: Session, caller: Caller) -> None:
-        """The same login goes on, resting on something else."""
-        if session.id in self._logins:
-            self._logins[session.id].caller = caller
+        """The same login goes on, resting on something else; so does its way back."""
+        login = self._logins.get(session.id)
+        if login is not None:
+            login.caller = caller
+            if login.way_back is not None:
+                self._tokens.adopt(login.way_back, caller)
 
     def give_way_back(self, session: Session, caller: Caller) -> str | None:
         """A token that goes on with a session's login, once, after the connection was interrupted.

@@ -96,6 +96,11 @@ class Tokens:
         if self.is_good(text):
             self._tokens[text].used_at = self._clock.monotonic()
 
+    def adopt(self, text: str, caller: Caller) -> None:
+        """What it stands for rests on something else now. Nothing happens where it is gone."""
+        if text in self._tokens:
+            self._tokens[text].caller = caller
+
     def end(self, text: str) -> None:
         """Forget a token."""
         self._tokens.pop(text, None)
