@@ -59,7 +59,7 @@ METHODS = {
     "DATASET_WRITE": "pool.dataset.create pool.dataset.lock pool.dataset.unlock pool.dataset.update",
     "DATASET_DELETE": "pool.dataset.delete",
     "SNAPSHOT_READ": "pool.snapshot.get_instance pool.snapshot.query",
-    "SNAPSHOT_WRITE": "pool.snapshot.clone pool.snapshot.create",
+    "SNAPSHOT_WRITE": "pool.snapshot.clone pool.snapshot.create pool.snapshot.rollback",
     "SNAPSHOT_DELETE": "pool.snapshot.delete",
     "FILESYSTEM_ATTRS_READ": "filesystem.listdir filesystem.stat filesystem.statfs",
     "FILESYSTEM_ATTRS_WRITE": "filesystem.chown filesystem.setperm",

@@ -20,6 +20,7 @@ interface Snapshot {
   id: string;
   dataset: string;
   snapshot_name: string;
+  createtxg: string;
   properties: { creation: { parsed: DateValue }; used: { parsed: number } };
 }
 
@@ -95,6 +96,11 @@ function OfVolumes({ vm, volumes }: { vm: Vm; volumes: string[] }) {
                   {words.copy}
                 </Button>
               )}
+              {mayWrite && (
+                <Button variant="secondary" size="sm" aria-label={`${words.rollBack}: ${name}`} onClick={() => void rollBack(name, of, found.data ?? [])}>
+                  {words.rollBack}
+                </Button>
+              )}
               {mayDelete && (
                 <Button variant="link" isDanger size="sm" aria-label={`${text.common.delete}: ${name}`} onClick={() => void forget(name, of)}>
                   {text.common.delete}
@@ -166,5 +172,24 @@ async function copy(name: string, of: readonly Snapshot[]): Promise<void> {
     notify('success', words.copied(items.join(', ')));
   } catch (error) {
     notify('danger', title, explain(error));
+  }
+}
+
+/** Let the VM's volumes be again as the snapshot has them. `all`: what there is, of which the newer ones go. */
+async function rollBack(name: string, of: readonly Snapshot[], all: readonly Snapshot[]): Promise<void> {
+  const title = words.rollBackTitle(name);
+  const isLater = (each: Snapshot): boolean => of.some(({ dataset, createtxg }) => each.dataset === dataset && BigInt(each.createtxg) > BigInt(createtxg));
+  const lost = all.filter(isLater).map(({ id }) => id);
+  const body = lost.length > 0 ? words.rollBackLoses : words.rollBackBody;
+  if (!(await ask({ title, body, items: lost, confirm: words.rollBack, isDangerous: true }))) return;
+  const done: string[] = [];
+  try {
+    for (const { id, dataset } of of) {
+      await connection.call('pool.snapshot.rollback', id, { recursive: lost.length > 0 });
+      done.push(dataset);
+    }
+    notify('success', words.rolledBack(done.join(', '), name));
+  } catch (error) {
+    notify('danger', title, done.length > 0 ? `${explain(error)} ${words.rolledBack(done.join(', '), name)}` : explain(error));
   }
 }
