@@ -1,6 +1,6 @@
 import { Alert, Button, Form, Modal, ModalBody, ModalHeader, Title } from '@patternfly/react-core';
 import { Td, Tr } from '@patternfly/react-table';
-import { useEffect, useMemo, useState } from 'react';
+import { useMemo, useState } from 'react';
 import { connection } from '../../api/connection';
 import { explain } from '../../api/errors';
 import { type DateValue, time, type Vm } from '../../api/types';
@@ -9,7 +9,7 @@ import { useForm } from '../../forms/useForm';
 import { FormFooter } from '../../parts/FormFooter';
 import { bytes, clock } from '../../parts/format';
 import { Rows } from '../../parts/Rows';
-import { useCall } from '../../parts/useCall';
+import { useLive } from '../../parts/useCall';
 import { useMay } from '../../parts/useConnection';
 import { ask, notify } from '../../store/notices';
 import { text } from '../../text';
@@ -68,8 +68,7 @@ function OfVolumes({ vm, volumes }: { vm: Vm; volumes: string[] }) {
   const mayWrite = useMay('SNAPSHOT_WRITE');
   const mayDelete = useMay('SNAPSHOT_DELETE');
   const [isTaking, setTaking] = useState(false);
-  const found = useCall<Snapshot[]>('pool.snapshot.query', [['dataset', 'in', volumes]], { order_by: ['-createtxg', 'id'] });
-  useEffect(() => connection.listen('pool.snapshot.query', found.reload), [found.reload]);
+  const found = useLive<Snapshot[]>('pool.snapshot.query', [['dataset', 'in', volumes]], { order_by: ['-createtxg', 'id'] });
   const kept = useMemo(() => found.data && byName(found.data), [found.data]);
   return (
     <>
