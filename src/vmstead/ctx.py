@@ -64,6 +64,7 @@ class Services:
     memory: MemoryStore
     alerts: AlertStore
     promised_memory: Ledger
+    promised_pages: Mapping[str, Ledger]
     consoles: Consoles
     console_logs: ConsoleLogs
     viewers: Viewers

@@ -37,7 +37,10 @@ _SINCE_26 = {
 }
 
 #: What is in the answers and events of no TrueNAS.
-_ADDED = {"reporting.realtime": ("virtual_machines",)}
+_ADDED = {
+    "reporting.realtime": ("virtual_machines",),
+    **dict.fromkeys(("vm.query", "vm.get_instance", "vm.create", "vm.update"), ("hugepages",)),
+}
 
 
 def _nothing(function: Function) -> Function:
