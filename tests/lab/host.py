@@ -13,7 +13,8 @@ from vmstead.kernel.run import run
 
 #: Where the checkout lies on the host.
 TOP = "/opt/vmstead"
-_SOCKET = "/run/middleware/middlewared.sock"
+#: The socket of its API there.
+SOCKET = "/run/middleware/middlewared.sock"
 
 
 @dataclass
@@ -39,7 +40,7 @@ class LabHost(Host):
 
     async def reconnect(self) -> None:
         """Reach the API again after the host has started anew."""
-        await self.machine.forward(self.state, _SOCKET)
+        await self.machine.forward(self.state, SOCKET)
 
     @asynccontextmanager
     async def journal(self, unit: str) -> AsyncIterator[list[str]]:
@@ -58,7 +59,7 @@ async def install(machine: Machine, prepare: str, settings: str) -> None:
         await machine.ssh(prepare)
     await machine.ssh("mkdir -p /etc/vmstead && cat >/etc/vmstead/vmstead.toml", stdin=settings.encode())
     await machine.ssh(f"{TOP}/bin/setup --service")
-    await machine.forward(machine.folder / "api", _SOCKET)
+    await machine.forward(machine.folder / "api", SOCKET)
 
 
 async def _checkout() -> bytes:
