@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from tests.guest.guests import Host
-from tests.lab.machine import Machine
+from tests.lab.machine import PATIENCE, Machine
+from tests.processes import Result
 from vmstead.kernel.run import run
 
 #: Where the checkout lies on the host.
@@ -22,6 +24,11 @@ class LabHost(Host):
     """A host whose API is reached through a socket here that leads there."""
 
     machine: Machine
+    #: Guests are emulated by what is emulated.
+    patience: ClassVar[float] = PATIENCE
+
+    async def midclt(self, *arguments: str) -> Result:
+        return await super().midclt("--timeout", f"{PATIENCE:.0f}", *arguments)
 
     @property
     def uri(self) -> str:
