@@ -90,21 +90,23 @@ function OfVolumes({ vm, volumes }: { vm: Vm; volumes: string[] }) {
               {bytes(of.reduce((sum, { properties }) => sum + properties.used.parsed, 0))}
             </Td>
             <Td isActionCell modifier="nowrap">
-              {mayWrite && (
-                <Button variant="secondary" size="sm" aria-label={`${words.copy}: ${name}`} onClick={() => void copy(name, of)}>
-                  {words.copy}
-                </Button>
-              )}
-              {mayWrite && (
-                <Button variant="secondary" size="sm" aria-label={`${words.rollBack}: ${name}`} onClick={() => void rollBack(name, of, found.data ?? [])}>
-                  {words.rollBack}
-                </Button>
-              )}
-              {mayDelete && (
-                <Button variant="link" isDanger size="sm" aria-label={`${text.common.delete}: ${name}`} onClick={() => void forget(name, of)}>
-                  {text.common.delete}
-                </Button>
-              )}
+              <div className="vs-done">
+                {mayWrite && (
+                  <Button variant="secondary" size="sm" aria-label={`${words.copy}: ${name}`} onClick={() => void copy(name, of)}>
+                    {words.copy}
+                  </Button>
+                )}
+                {mayWrite && (
+                  <Button variant="secondary" size="sm" aria-label={`${words.rollBack}: ${name}`} onClick={() => void rollBack(name, of, found.data ?? [])}>
+                    {words.rollBack}
+                  </Button>
+                )}
+                {mayDelete && (
+                  <Button variant="link" isDanger size="sm" aria-label={`${text.common.delete}: ${name}`} onClick={() => void forget(name, of)}>
+                    {text.common.delete}
+                  </Button>
+                )}
+              </div>
             </Td>
           </Tr>
         )}
