@@ -235,3 +235,19 @@ async def test_what_is_in_the_way_of_a_start_is_told(folder: Path) -> None:
     finally:
         await engine.close()
         (folder / "libvirt/run/libvirt-sock").rmdir()
+
+
+async def test_what_was_in_run_before_the_host_started_anew_is_forgotten(folder: Path) -> None:
+    daemon = PrivateLibvirtd(folder / "libvirt", hide_kvm=True)
+    left = folder / "libvirt/run/left"
+    await daemon.ensure()
+    await daemon.stop()
+    # Such as libvirt's note that it has started those networks that start with the host.
+    left.touch()
+    await daemon.ensure()
+    await daemon.stop()
+    assert left.exists()
+    (folder / "libvirt/boot_id").write_text("another\n")
+    await daemon.ensure()
+    await daemon.stop()
+    assert not left.exists()
