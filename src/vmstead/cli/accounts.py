@@ -7,7 +7,6 @@ trail.
 
 import asyncio
 import os
-import pwd
 import re
 import sys
 import time
@@ -19,10 +18,10 @@ from typing import Any, TypeVar
 
 import click
 
+from vmstead.cli.audited import entry
 from vmstead.cli.options import read_settings, settings_options
 from vmstead.cli.tables import table
 from vmstead.kernel.clock import SystemClock
-from vmstead.rpc.audit import Entry
 from vmstead.rpc.caller import FULL_ADMIN
 from vmstead.store.accounts import (
     Account,
@@ -87,7 +86,7 @@ class Desk:
         def recorded(connection: Connection) -> T:
             result = wanted(connection)
             # Before the transaction ends: no change without its entry.
-            trail.note_now(_entry(method, what))
+            trail.note_now(entry(method, what))
             return result
 
         try:
@@ -96,17 +95,6 @@ class Desk:
             raise click.ClickException(
                 f"nobody but {error} can log in and do everything; add somebody else first, or use --force"
             ) from None
-
-
-def _entry(method: str, what: str) -> Entry:
-    uid = os.getuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        name = f"uid {uid}"
-    data = {"method": method, "params": [], "description": what, "authenticated": True, "authorized": True}
-    where = {"vers": {"major": 0, "minor": 1}, "origin": "vmstead command", "protocol": "CLI"}
-    return Entry("127.0.0.1", name, None, "METHOD_CALL", data, {**where, "credentials": None})
 
 
 @contextmanager

@@ -19,6 +19,10 @@ _SECTIONS = {
         "job": ("vmstead.cli.verbs.job:job", "What the server is doing, and has done."),
         "image": ("vmstead.cli.verbs.image:image", "Disk images and ISO files, to and from the server."),
         "volume": ("vmstead.cli.verbs.volume:volume", "Volumes: the disks of virtual machines."),
+        "network": (
+            "vmstead.cli.network:network",
+            "Networks for virtual machines: behind this machine's address, or bridges over its cards.",
+        ),
         "user": ("vmstead.cli.accounts:user", "Accounts that may log in."),
         "api-key": ("vmstead.cli.api_keys:api_key", "API keys of accounts."),
         "config": ("vmstead.cli.settings:config", "Show the settings and where they come from."),
