@@ -63,7 +63,8 @@ link, *addresses = sys.argv[1:]
 step = Arrive(link, tuple(a for a in addresses if a != "lent"), "lent" in addresses)
 asyncio.run(LinuxHostNetwork(Path("/nowhere")).perform(step))
 """
-_REACH = """
+#: Whether anybody is at an address: nobody listens there, which whoever is there says.
+REACH = """
 import socket, sys
 try:
     socket.create_connection((sys.argv[1], 9), timeout=10)
@@ -136,7 +137,7 @@ class HostNet:
 
     async def reached(self, address: str) -> bool:
         """Whether the machine at the other end gets through to an address of the host."""
-        return "reached" in await self.sh(f"ip netns exec peer {sys.executable} -c '{_REACH}' {address}")
+        return "reached" in await self.sh(f"ip netns exec peer {sys.executable} -c '{REACH}' {address}")
 
     async def looks(self) -> tuple[str, ...]:
         """All that a change of the network might change."""

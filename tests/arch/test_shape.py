@@ -202,7 +202,6 @@ TESTED_ELSEWHERE = {
     "adapters/host_network.py": "tests/contract/test_host_network.py",
     "adapters/fake_host_network.py": "tests/contract/test_host_network.py",
     "ports/host_network.py": "tests/contract/test_host_network.py",
-    "adapters/network_guard.py": "tests/e2e/test_network_bridge.py",
     "cli/network.py": "tests/e2e/test_network_nat.py",
     "cli/audited.py": "tests/e2e/test_accounts.py",
     "adapters/libvirt_engine/engine.py": "tests/contract/test_engines.py",

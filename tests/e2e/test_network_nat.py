@@ -10,14 +10,14 @@ from tests.daemons import needs_private_libvirtd
 from tests.hostnet import HostNet, host_net, needs_namespaces
 from tests.processes import midclt, program, serving
 
-pytestmark = [
-    needs_namespaces,
+needs_nat = [
     needs_private_libvirtd,
     pytest.mark.skipif(
         shutil.which("dnsmasq", path="/usr/sbin:/usr/bin") is None or shutil.which("busybox") is None,
         reason="dnsmasq or busybox is not installed",
     ),
 ]
+pytestmark = [needs_namespaces, *needs_nat]
 _ENGINE = ("--engine", "private", "--accel", "tcg")
 _LEASE = """#!/bin/sh
 [ $1 = bound ] || exit 0
