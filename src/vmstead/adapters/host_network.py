@@ -92,7 +92,8 @@ async def _perform_if_needed(step: Step) -> None:
 
 async def _perform(step: Step) -> None:
     if isinstance(step, Run):
-        await _program(step.argv)
+        # Whoever asks for addresses goes on when ``ifup`` has ended.
+        await _program(step.argv, leaves=True)
     elif isinstance(step, Arrive):
         await _arrive(step)
     elif isinstance(step, Hold):
@@ -109,9 +110,9 @@ async def _ip(*words: str) -> Any:  # noqa: ANN401 - JSON
     return json.loads(await _program(("ip", "-json", *words)) or b"[]")
 
 
-async def _program(argv: Sequence[str]) -> bytes:
+async def _program(argv: Sequence[str], *, leaves: bool = False) -> bytes:
     try:
-        return await run(argv, env={"PATH": PATH}, timeout=_PATIENCE)
+        return await run(argv, env={"PATH": PATH}, timeout=_PATIENCE, leaves=leaves)
     except CommandError as error:
         raise NetworkError(f"{' '.join(argv)} failed: {error.output.strip()}") from error
 
