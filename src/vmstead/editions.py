@@ -37,7 +37,7 @@ _SINCE_26 = {
 }
 
 #: What is in the answers and events of no TrueNAS.
-_ADDED = {"reporting.realtime": ("virtual_machines",)}
+_ADDED = {"reporting.realtime": ("virtual_machines",), "audit.query": ("event_data.call_id",)}
 
 
 def _nothing(function: Function) -> Function:

@@ -9,6 +9,7 @@ carries the whole record, so a client needs nothing else to follow it.
 """
 
 import asyncio
+import contextvars
 import errno
 import itertools
 from collections.abc import Awaitable, Callable, Iterable
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import structlog
 
+from vmstead import calls
 from vmstead.errors import ApiError, CallError, NotFound
 from vmstead.kernel.bus import Bus, Change, Event
 from vmstead.kernel.clock import Clock
@@ -95,6 +97,8 @@ class Jobs:
             started=self._clock.now(),
             publish=self._progressed,
             body=body,
+            # A job that waits for its turn is started by the end of another, and still belongs to its own call.
+            context=contextvars.copy_context(),
             pipe=pipe,
         )
         if has_log and self._logs is not None:
@@ -169,7 +173,7 @@ class Jobs:
         job.state = JobState.RUNNING
         self._publish(job, "changed")
         task = asyncio.get_running_loop().create_task(
-            self._perform(job, job.body), name=f"job {job.id} {job.method}"
+            self._perform(job, job.body), name=f"job {job.id} {job.method}", context=job.context
         )
         job.task = task
         self._tasks.add(task)
@@ -192,7 +196,7 @@ class Jobs:
             self._finish(job, JobState.FAILED)
         except Exception as error:
             log.exception("job failed unexpectedly", job=job.id, method=job.method)
-            job.error = CallError(f"{job.method} failed unexpectedly; the server's log tells more")
+            job.error = CallError(f"{job.method} failed unexpectedly; {calls.where_to_look()}")
             job.error.__cause__ = error
             job.error_text = str(job.error)
             self._finish(job, JobState.FAILED)
@@ -204,7 +208,7 @@ class Jobs:
     def _finish(self, job: Job, state: JobState) -> None:
         job.state = state
         job.finished = self._clock.now()
-        job.body = job.task = None
+        job.body = job.task = job.context = None
         following = self._leave_queue(job)
         self._publish(job, "changed")
         job.done.set()

@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 import structlog
 
+from vmstead import calls
 from vmstead.errors import ApiError, CallError, NotAuthorized
 from vmstead.kernel.jobs import Job, Jobs, Owner
 from vmstead.kernel.pipes import Pipe, PipeBroken
@@ -81,7 +82,7 @@ async def answer(
 
 def unexpected(method: str) -> CallError:
     """What a client is told of an error that nobody has thought of."""
-    return CallError(f"{method} failed unexpectedly; the server's log tells more")
+    return CallError(f"{method} failed unexpectedly; {calls.where_to_look()}")
 
 
 class UnknownMethod(Exception):

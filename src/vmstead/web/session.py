@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from vmstead import calls
 from vmstead.errors import ApiError, CallError
 from vmstead.kernel.bus import Event
 from vmstead.rpc.caller import Caller, Origin
@@ -173,6 +174,7 @@ class WebSession:
         )
 
     async def _answer(self, call: Call, turn: AbstractAsyncContextManager[None]) -> None:
+        token = calls.begin()
         try:
             refusal = self._api.edition.refusal(call.method) or self._limited(call)
             if refusal is not None:
@@ -183,6 +185,7 @@ class WebSession:
                 self._send(frame)
         finally:
             self._calls -= 1
+            calls.end(token)
 
     def _limited(self, call: Call) -> CallError | None:
         """The answer to somebody who calls too often without logging in; None for everybody else."""

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import msgspec
 from aiohttp import BodyPartReader, web
 
+from vmstead import calls
 from vmstead.errors import ApiError, CallError, NotAuthenticated, NotAuthorized
 from vmstead.kernel.pipes import Pipe, PipeBroken
 from vmstead.rpc.caller import Caller, Origin
@@ -72,6 +73,7 @@ async def serve_download(application: Application, request: web.Request) -> web.
 
 async def serve_upload(application: Application, request: web.Request) -> web.Response:
     """Take a call, and the file that its job reads. Answers when the file has been taken, with the job's number."""
+    token = calls.begin()
     try:
         caller = await _caller(application, request)
         if not request.content_type.startswith("multipart/"):
@@ -90,6 +92,8 @@ async def serve_upload(application: Application, request: web.Request) -> web.Re
         return web.Response(status=412, text=f"{error}\n")
     except ValueError as error:
         return web.Response(status=400, text=f"Not understood: {error}\n")
+    finally:
+        calls.end(token)
     return web.Response(body=msgspec.json.encode({"job_id": number}), content_type="application/json")
 
 
