@@ -6,7 +6,7 @@ most calls succeed, and nobody asks for their id.
 
 import itertools
 import secrets
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 
 #: Differs from start to start, so that ids in old logs and trails stay unique.
 _RUN = secrets.token_hex(3)
@@ -15,14 +15,14 @@ _numbers = itertools.count(1)
 _current: ContextVar[int] = ContextVar("call", default=0)
 
 
-def begin() -> Token[int]:
-    """A call begins: what runs from here on, and what it starts, belongs to it until ``end``."""
-    return _current.set(next(_numbers))
+def begin() -> None:
+    """A call begins: what this task does from here on, and what it starts, belongs to it."""
+    _current.set(next(_numbers))
 
 
-def end(token: Token[int]) -> None:
-    """The call that began is over, as far as this task goes."""
-    _current.reset(token)
+def end() -> None:
+    """The call is over, in a task that goes on."""
+    _current.set(0)
 
 
 def current_id() -> str | None:

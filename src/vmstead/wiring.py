@@ -13,6 +13,7 @@ from vmstead.ctx import Services
 from vmstead.kernel.bus import Bus
 from vmstead.kernel.clock import Clock
 from vmstead.kernel.consoles import Consoles
+from vmstead.kernel.counts import Counts
 from vmstead.kernel.jobs import Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
@@ -110,6 +111,7 @@ def build(
         config=config,
         clock=clock,
         bus=bus,
+        counts=Counts(),
         jobs=Jobs(clock, bus, owner_of, config.state / JOB_LOGS),
         locks=Locks(clock),
         states=states,

@@ -86,10 +86,10 @@ async def test_jobs_of_one_queue_keep_their_own_calls(
         jobs, ids = [], []
         owner = host.server.services.jobs
         for _ in range(2):
-            token = calls.begin()
+            calls.begin()
             ids.append(calls.current_id())
             jobs.append(owner.submit("x.y", body, owner=_nobody(), lock="one"))
-            calls.end(token)
+            calls.end()
         hold.set()
         for job in jobs:
             await job.outcome()

@@ -10,9 +10,9 @@ from vmstead.kernel.clock import ManualClock, SystemClock
 async def test_every_call_has_an_id_of_its_own_and_none_when_it_is_over() -> None:
     seen = []
     for _ in range(2):
-        token = calls.begin()
+        calls.begin()
         seen.append(calls.current_id())
-        calls.end(token)
+        calls.end()
         assert calls.current_id() is None
     first, second = (str(each).split("-") for each in seen)
     assert first[0] == second[0]
@@ -23,15 +23,15 @@ async def test_what_a_call_starts_belongs_to_it_threads_and_tasks() -> None:
     async def see() -> str | None:
         return await asyncio.to_thread(calls.current_id)
 
-    token = calls.begin()
+    calls.begin()
     mine, task = calls.current_id(), asyncio.ensure_future(see())
-    calls.end(token)
+    calls.end()
     assert await task == mine is not None
 
 
 async def test_what_happens_later_belongs_to_no_call() -> None:
     manual, seen = ManualClock(), []
-    token = calls.begin()
+    calls.begin()
     manual.call_later(1, lambda: seen.append(calls.current_id()))
     SystemClock().call_later(0, lambda: seen.append(calls.current_id()))
     manual.advance(1)
@@ -40,11 +40,11 @@ async def test_what_happens_later_belongs_to_no_call() -> None:
             await settle()
     assert seen == [None, None]
     assert calls.current_id() is not None
-    calls.end(token)
+    calls.end()
 
 
 def test_somebody_who_is_told_little_is_told_what_to_ask_for() -> None:
     assert calls.where_to_look() == "the server's log tells more"
-    token = calls.begin()
+    calls.begin()
     assert calls.where_to_look() == f"the server's log tells more of call {calls.current_id()}"
-    calls.end(token)
+    calls.end()

@@ -58,6 +58,8 @@ class Jobs:
         self._queues: dict[str, list[Job]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._quiet: set[int] = set()
+        #: Jobs that have ended, by how; those that are forgotten too.
+        self.ended: dict[JobState, int] = dict.fromkeys((s for s in JobState if s.is_final), 0)
 
     def submit(
         self,
@@ -151,6 +153,10 @@ class Jobs:
         """The records that this viewer may see, oldest first. With ``raw``, secrets in results are shown."""
         return [job.row(raw=raw) for job in self._jobs.values() if job.visible_to(viewer)]
 
+    def count(self, state: JobState) -> int:
+        """How many jobs are in that state; of those that have ended, the ones that are remembered."""
+        return sum(job.state is state for job in self._jobs.values())
+
     def abort(self, job: Job) -> None:
         """Stop a job that has not ended; a waiting one never starts."""
         if job.task is not None:
@@ -207,6 +213,7 @@ class Jobs:
 
     def _finish(self, job: Job, state: JobState) -> None:
         job.state = state
+        self.ended[state] += 1
         job.finished = self._clock.now()
         job.body = job.task = job.context = None
         following = self._leave_queue(job)

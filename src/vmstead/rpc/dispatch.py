@@ -1,15 +1,19 @@
 """One call, from frame to frame."""
 
+import asyncio
 import contextlib
 import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from time import perf_counter
 from typing import Protocol, Self
 
 import structlog
 
 from vmstead import calls
-from vmstead.errors import ApiError, CallError, NotAuthorized
+from vmstead.errors import ApiError, CallError, NotAuthenticated, NotAuthorized
+from vmstead.kernel import counts
+from vmstead.kernel.counts import Counts
 from vmstead.kernel.jobs import Job, Jobs, Owner
 from vmstead.kernel.pipes import Pipe, PipeBroken
 from vmstead.query import MatchNotFound, QueryRuntimeError
@@ -37,6 +41,10 @@ class Context(Protocol):
     @property
     def trail(self) -> Trail:
         """Where changing calls are recorded."""
+
+    @property
+    def counts(self) -> Counts:
+        """Where calls are counted."""
 
     def in_job(self, job: Job) -> Self:
         """The same context for the body of a job."""
@@ -70,6 +78,7 @@ async def answer(
             result = result.id if by_number else await result.outcome()
         return codec.result(call, result)
     except Busy as busy:
+        ctx.counts.called(call.method if call.method in methods else counts.UNKNOWN, counts.LIMITED, 0.0)
         return codec.too_many_calls(call, str(busy))
     except UnknownMethod:
         return codec.unknown_method(call, methods.keys())
@@ -95,16 +104,35 @@ async def perform(
     """Find, authorize, check and run a method. Returns its result, or the job that it became."""
     method = methods.get(call.method)
     if method is None:
+        ctx.counts.called(counts.UNKNOWN, counts.REFUSED, 0.0)
         raise UnknownMethod
-    authorize(ctx, method, call.params)
-    if method.is_job:
-        return submit(ctx, method, call.params, message_id=message_id)
-    if method.audit:
-        async with recorded(ctx, method, call.params):
-            return await method.function(ctx, *method.bind(call.params))
-    arguments = method.bind(call.params)
-    with _query_errors():
-        return await method.function(ctx, *arguments)
+    # Written out in one piece: every call goes through here, and another function would be a tenth of it.
+    began, outcome = perf_counter(), counts.FAILED
+    try:
+        authorize(ctx, method, call.params)
+        result: object
+        if method.is_job:
+            result = submit(ctx, method, call.params, message_id=message_id)
+        elif method.audit:
+            async with recorded(ctx, method, call.params):
+                result = await method.function(ctx, *method.bind(call.params))
+        else:
+            arguments = method.bind(call.params)
+            with _query_errors():
+                result = await method.function(ctx, *arguments)
+        outcome = counts.OK
+    except (NotAuthenticated, NotAuthorized):
+        outcome = counts.DENIED
+        raise
+    except ApiError:
+        outcome = counts.REFUSED
+        raise
+    except asyncio.CancelledError:
+        outcome = counts.ABORTED
+        raise
+    finally:
+        ctx.counts.called(method.name, outcome, perf_counter() - began)
+    return result
 
 
 def authorize(ctx: Context, method: Method, params: Sequence[object]) -> None:

@@ -18,6 +18,8 @@ from vmstead.system.accounts import by_unix_peer
 from vmstead.web.application import Api, Application
 from vmstead.web.console import serve_console
 from vmstead.web.display import serve_display
+from vmstead.web.health import serve_health
+from vmstead.web.metrics import serve_metrics
 from vmstead.web.page import Page
 from vmstead.web.peer import origin_of
 from vmstead.web.same_site import same_site
@@ -61,6 +63,7 @@ class WebServer:
         app.router.add_get("/api/docs", self._docs)
         app.router.add_get("/api/docs/openrpc.json", self._openrpc)
         app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/_download/{job}", self._download)
         app.router.add_post("/_upload", self._upload)
         app.router.add_post("/_upload/", self._upload)
@@ -128,6 +131,7 @@ class WebServer:
                 if caller is not None:
                     session.login(caller)
             self._application.sessions.add(session)
+            self._application.services.counts.connections["unix" if origin.is_unix else "tcp"] += 1
             try:
                 await session.run(lambda: _abort(request))
             finally:
@@ -191,15 +195,11 @@ class WebServer:
         """A text that is another one after each start of the host."""
         return _json(await self._application.services.host.boot_id())
 
-    async def _healthz(self, _: web.Request) -> web.Response:
-        """For scripts: 200 when calls are answered and guests can be handled."""
-        reason = self._application.services.states.disconnected_reason
-        body = {"status": "ok"} if reason is None else {"status": "engine not connected", "reason": reason}
-        return web.Response(
-            status=200 if reason is None else 503,
-            body=msgspec.json.encode(body) + b"\n",
-            content_type="application/json",
-        )
+    async def _metrics(self, request: web.Request) -> web.Response:
+        return await serve_metrics(self._application, request)
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return serve_health(self._application, request)
 
 
 def _abort(request: web.Request) -> None:

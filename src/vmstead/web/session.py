@@ -10,6 +10,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from vmstead import calls
 from vmstead.errors import ApiError, CallError
+from vmstead.kernel import counts
 from vmstead.kernel.bus import Event
 from vmstead.rpc.caller import Caller, Origin
 from vmstead.rpc.codec import Broken, Codec
@@ -167,6 +168,7 @@ class WebSession:
         self._calls += 1
         if call.is_immediate:
             await self._answer(call, nullcontext())
+            calls.end()
             return
         # The call goes on when the client does not wait for it: what is half done helps nobody.
         self._application.services.tasks.start(
@@ -174,10 +176,12 @@ class WebSession:
         )
 
     async def _answer(self, call: Call, turn: AbstractAsyncContextManager[None]) -> None:
-        token = calls.begin()
+        calls.begin()
         try:
             refusal = self._api.edition.refusal(call.method) or self._limited(call)
             if refusal is not None:
+                known = call.method if call.method in self._application.methods else counts.UNKNOWN
+                self._application.services.counts.called(known, counts.LIMITED, 0.0)
                 frame = self._codec.error(call, refusal)
             else:
                 frame = await answer(self._context, self._api.methods, call, turn, self._codec)
@@ -185,7 +189,6 @@ class WebSession:
                 self._send(frame)
         finally:
             self._calls -= 1
-            calls.end(token)
 
     def _limited(self, call: Call) -> CallError | None:
         """The answer to somebody who calls too often without logging in; None for everybody else."""
@@ -207,6 +210,7 @@ class WebSession:
             return
         seen = self._api.edition.event(event)
         if seen is not None:
+            self._application.services.counts.events += 1
             self._send(self._codec.event(seen), event.key)
 
     def _may_see(self, caller: Caller, event: Event) -> bool:
