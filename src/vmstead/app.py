@@ -27,8 +27,9 @@ from vmstead.ports.engine import Engine
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
 from vmstead.ports.volumes import Volumes
-from vmstead.store.db import Database, DatabaseError, open_database
-from vmstead.store.journal import Journal, open_journal
+from vmstead.store.db import Database, DatabaseError
+from vmstead.store.files import open_settings, open_trail
+from vmstead.store.journal import Journal
 from vmstead.system import (
     alert,
 )
@@ -151,11 +152,11 @@ def _open_state(config: Config, stack: AsyncExitStack) -> tuple[Database, Journa
     if config.is_default_state and os.geteuid() == 0 and "default" not in config.zfs_pools:
         _link_default_pool(state)
     try:
-        database = open_database(state / "vmstead.db")
+        database = open_settings(state)
         stack.callback(database.close)
-        journal = open_journal(state / "audit.db", "audit_migrations")
+        journal = open_trail(state)
     except (OSError, DatabaseError) as error:
-        raise StartupError(f"the database below {state} cannot be opened: {error}") from error
+        raise StartupError(f"the database below {state} cannot be used: {error}") from error
     stack.callback(journal.close)
     return database, journal
 

@@ -36,6 +36,7 @@ from vmstead.store.alerts import AlertStore
 from vmstead.store.audit import AuditStore
 from vmstead.store.db import Database
 from vmstead.store.factors import FactorStore
+from vmstead.store.files import KEY
 from vmstead.store.groups import GroupStore
 from vmstead.store.journal import Journal
 from vmstead.store.memory import MemoryStore
@@ -102,7 +103,7 @@ def build(
     later = _Reactions()
     bus, tasks, console_logs = Bus(), Tasks(), ConsoleFiles(config.state / CONSOLES)
     memory, account_store = MemoryStore(database), AccountStore(database)
-    seal = Seal(config.state / "secret.key")
+    seal = Seal(config.state / KEY)
     trail = AuditStore(journal, clock, config.audit_entries, later.entries_kept)
     tokens, idle = Tokens(clock, later.renewed), config.session_idle * 60 or None
     states = States(clock, later.state, later.connected, later.viewed)

@@ -103,6 +103,7 @@ TESTED_ELSEWHERE = {
     "system/login.py": "tests/api/test_auth.py",
     "system/user_info.py": "tests/api/test_auth.py",
     "system/sessions.py": "tests/api/test_sessions.py",
+    "store/files.py": "tests/unit/store/test_soundness.py",
     "rpc/sessions.py": "tests/api/test_sessions.py",
     "system/twofactor.py": "tests/api/test_twofactor.py",
     "system/user_secrets.py": "tests/api/test_twofactor.py",

@@ -198,7 +198,6 @@ def test_a_state_elsewhere_is_not_the_default(home: Path) -> None:
         ("login_rate", "1", 1),
         ("login_rate", '"100"', 100),
         ("host_power", "true", True),
-        ("open_metrics", "true", True),
         ("login_banner", '"For members only."', "For members only."),
         ("login_banner", '""', ""),
         ("history", "0", 0),

@@ -32,10 +32,11 @@ from vmstead.store.accounts import (
     keeping_an_administrator,
 )
 from vmstead.store.audit import AuditStore
-from vmstead.store.db import Connection, Database, DatabaseError, open_database
+from vmstead.store.db import Connection, Database, DatabaseError
 from vmstead.store.factors import FactorStore
+from vmstead.store.files import KEY, open_settings, open_trail
 from vmstead.store.groups import GroupStore
-from vmstead.store.journal import Journal, open_journal
+from vmstead.store.journal import Journal
 from vmstead.store.seal import Seal
 from vmstead.system import twofactor
 from vmstead.system.roles import ROLES, is_everything
@@ -115,12 +116,12 @@ def open_desk(given: dict[str, object], config_file: Path | None) -> Iterator[De
     state = read_settings(given, config_file).config.state
     try:
         state.mkdir(mode=0o711, parents=True, exist_ok=True)
-        database = open_database(state / "vmstead.db")
-        journal = open_journal(state / "audit.db", "audit_migrations")
+        database = open_settings(state)
+        journal = open_trail(state, thoroughly=False)
     except (OSError, DatabaseError) as error:
-        raise click.ClickException(f"the database below {state} cannot be opened: {error}") from None
+        raise click.ClickException(f"the database below {state} cannot be used: {error}") from None
     with closing(database), closing(journal):
-        yield Desk(database, journal, Seal(state / "secret.key"))
+        yield Desk(database, journal, Seal(state / KEY))
 
 
 @click.group()

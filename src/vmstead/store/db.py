@@ -8,12 +8,15 @@ a write counts as done (``synchronous=FULL``), so that what was answered survive
 import asyncio
 import contextlib
 import errno
+import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from vmstead.errors import CallError
 
@@ -86,23 +89,24 @@ class Database:
         self._writer.close()
 
 
-def open_database(path: Path, steps: Mapping[int, str] | None = None) -> Database:
+def open_database(path: Path, steps: Mapping[int, str] | None = None, application: int = 0) -> Database:
     """Open the database, creating it or bringing it up to date first, by the program's own ``migrations``.
 
-    Before an existing file is migrated, a copy of it is put beside it, named after its version.
+    Before an existing file is migrated, a copy of it is put beside it, named after its version. ``application`` is
+    what the file says that it is from now on. Whether it is sound is looked at before (``store/soundness.py``).
 
     Raises:
         DatabaseTooNew: a later version of the program wrote it.
         OSError, sqlite3.Error: it cannot be opened.
     """
-    path.touch(mode=0o600)
-    writer = connect(path)
+    writer = connect(made(path))
     try:
         # Ten seconds of patience: `vmstead user add` and the server may write at the same time.
         writer.execute("PRAGMA journal_mode=WAL")
         writer.execute("PRAGMA synchronous=FULL")
         writer.execute("PRAGMA foreign_keys=ON")
         migrate(writer, path, migrations() if steps is None else steps)
+        mark(writer, application)
         reader = connect(path)
         reader.execute("PRAGMA query_only=ON")
     except BaseException:
@@ -138,6 +142,45 @@ def transaction(connection: Connection, change: Callable[[Connection], T]) -> T:
 def connect(path: Path) -> Connection:
     """A connection that waits ten seconds for others, and begins transactions only when told to."""
     return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+
+
+def connect_to_read(path: Path) -> Connection:
+    """A connection that cannot write to the file, nor move the log into it when it is closed."""
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=10, isolation_level=None)
+
+
+def made(path: Path) -> Path:
+    """The file, readable by its owner alone; made if it is not there, and never seen empty."""
+    if not path.exists():
+        part = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            part.touch(mode=0o600)
+            with contextlib.closing(connect(part)) as connection:
+                # Writes the first page.
+                connection.execute("VACUUM")
+            # Whoever was quicker, perhaps another process, has made the one that counts.
+            with contextlib.suppress(FileExistsError):
+                _put(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    return path
+
+
+def _put(part: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without such links.
+        if not path.exists():
+            part.rename(path)
+
+
+def mark(connection: Connection, application: int) -> None:
+    """Let a file say whose it is."""
+    if application and connection.execute("PRAGMA application_id").fetchone()[0] == 0:
+        connection.execute(f"PRAGMA application_id = {application}")
 
 
 def migrations(folder_name: str = "migrations") -> dict[int, str]:
