@@ -66,6 +66,16 @@ def provider_for(config: Config, host: Host, around: Surroundings = THIS_MACHINE
     return provide
 
 
+def tpm_folders(state: Path, around: Surroundings = THIS_MACHINE) -> dict[str, Path]:
+    """Where each kind of libvirt that may serve this state folder keeps a folder for each guest's TPM."""
+    if not around.is_root:
+        return {"session": _session_settings() / "libvirt/qemu/swtpm"}
+    return {
+        "private": PrivateLibvirtd(state / "libvirt", hide_kvm=False).tpm_states,
+        "system": _SYSTEM_TPM_STATES,
+    }
+
+
 async def choose_engine(config: Config, host: Host, around: Surroundings = THIS_MACHINE) -> str:
     """What ``auto`` means here: the system's libvirt, the user's, or a private one. Others stay as they are."""
     if config.engine != "auto":

@@ -22,6 +22,11 @@ _SECTIONS = {
         "user": ("vmstead.cli.accounts:user", "Accounts that may log in."),
         "api-key": ("vmstead.cli.api_keys:api_key", "API keys of accounts."),
         "config": ("vmstead.cli.settings:config", "Show the settings and where they come from."),
+        "backup": (
+            "vmstead.cli.backup:backup",
+            "Save the settings: machines, accounts, keys; not the disks.",
+        ),
+        "restore": ("vmstead.cli.backup:restore", "Put saved settings in place of those that are there."),
         "reference": ("vmstead.cli.reference:reference", "Write the API reference."),
         "demo": ("vmstead.cli.demo:demo", "Make and start a small Linux guest to look at."),
         "completion": ("vmstead.cli.completion:completion", "Make a shell complete commands and names."),

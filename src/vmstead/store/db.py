@@ -149,6 +149,18 @@ def connect_to_read(path: Path) -> Connection:
     return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=10, isolation_level=None)
 
 
+def copy_of(path: Path, target: Path) -> None:
+    """Copy a database as of one moment, also while others write to it; the copy is one file, its owner's alone.
+
+    See https://www.sqlite.org/backup.html.
+    """
+    target.touch(mode=0o600)
+    with contextlib.closing(connect_to_read(path)) as source, contextlib.closing(connect(target)) as copy:
+        # In one piece: what is written meanwhile is not in it, rather than making it begin anew.
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")
+
+
 def made(path: Path) -> Path:
     """The file, readable by its owner alone; made if it is not there, and never seen empty."""
     if not path.exists():
