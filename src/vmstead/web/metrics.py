@@ -31,7 +31,7 @@ async def serve_metrics(application: Application, request: web.Request) -> web.R
     """Answer with all figures, to who may read them."""
     calls.begin()
     try:
-        refusal = None if _is_open(application, request) else await _refusal(application, request)
+        refusal = None if is_open(application, request) else await _refusal(application, request)
     finally:
         calls.end()
     if refusal is not None:
@@ -59,7 +59,7 @@ async def _refusal(application: Application, request: web.Request) -> web.Respon
     return None if caller.may_all(ROLES) else web.Response(status=403, text=_HOW)
 
 
-def _is_open(application: Application, request: web.Request) -> bool:
+def is_open(application: Application, request: web.Request) -> bool:
     """Whether nobody need log in: where that was asked for, from this machine, under a name that is this machine's.
 
     A page whose host's name was made to lead here, and a proxy for others, ask under another name.
