@@ -226,7 +226,8 @@ def _own_alike(source: Path, copy: Path, before: Path) -> None:
         top = copy / relative
         if owner is not None:
             os.chown(top, owner.st_uid, owner.st_gid, follow_symlinks=False)
-        top.chmod(0o700)
+        # As libvirt makes them: whoever owns what is further in goes through the rest.
+        top.chmod(0o711 if owner is None else 0o700)
     if before.is_dir():
         found = before.lstat()
         copy.chmod(found.st_mode & 0o777)

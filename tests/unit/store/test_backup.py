@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import sys
 import tarfile
 from collections.abc import Callable
@@ -345,3 +346,21 @@ async def test_a_restore_that_is_killed_anywhere_is_taken_back_by_the_next_start
             break
     assert interrupted > 6
     assert place.words() == all_are("saved")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_tpms_remember_is_theirs_again_on_a_new_machine(place: Place, tmp_path: Path) -> None:
+    kept = place.tpms["system"] / UUID / "tpm2/tpm2-00.permall"
+    shutil.chown(kept, "nobody", "nogroup")
+    kept.chmod(0o600)
+    place.save()
+    other = Place(tmp_path / "there")
+    other.state.mkdir(parents=True)
+    other.restore()
+    found = other.tpms["system"] / UUID
+    seen = [
+        (path.owner(), path.stat().st_mode & 0o777)
+        for path in (found, found / "tpm2", found / "tpm2" / kept.name)
+    ]
+    # As libvirt makes them: anybody goes through the first.
+    assert seen == [("root", 0o711), ("nobody", 0o700), ("nobody", 0o600)]
