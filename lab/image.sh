@@ -4,7 +4,7 @@
 # Takes about four minutes, once for each content of what it is made of.
 . "$(dirname "$(readlink -f "$0")")/common.sh"
 
-folder=$cache/image-$(cd "$top" && digest lab/image.sh lab/inside.sh lab/disk.sh $(find lab/files -type f | sort) bin/setup pyproject.toml constraints.txt)
+folder=$cache/image-$(cd "$top" && digest lab/image.sh lab/inside.sh lab/disk.sh $(find lab/files -type f | sort) bin/setup packaging/debian/runtime pyproject.toml constraints.txt)
 if [ -e "$folder/disk.raw" ]; then echo "$folder"; exit; fi
 
 modules=$("$top/lab/modules.sh")

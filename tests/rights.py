@@ -24,7 +24,7 @@ LOGGED_IN = """
     core.bulk core.download core.get_events core.get_jobs core.get_methods core.get_services core.job_abort
     core.job_download_logs core.job_wait core.resize_shell core.subscribe core.unsubscribe
     system.hostname system.version system.version_short
-    user.renew_2fa_secret user.set_password
+    user.renew_2fa_secret user.set_password user.unset_2fa_secret
     vmstead.version
 """
 
@@ -59,7 +59,7 @@ METHODS = {
     "DATASET_WRITE": "pool.dataset.create pool.dataset.lock pool.dataset.unlock pool.dataset.update",
     "DATASET_DELETE": "pool.dataset.delete",
     "SNAPSHOT_READ": "pool.snapshot.get_instance pool.snapshot.query",
-    "SNAPSHOT_WRITE": "pool.snapshot.clone pool.snapshot.create",
+    "SNAPSHOT_WRITE": "pool.snapshot.clone pool.snapshot.create pool.snapshot.rollback",
     "SNAPSHOT_DELETE": "pool.snapshot.delete",
     "FILESYSTEM_ATTRS_READ": "filesystem.listdir filesystem.stat filesystem.statfs",
     "FILESYSTEM_ATTRS_WRITE": "filesystem.chown filesystem.setperm",
@@ -72,7 +72,7 @@ METHODS = {
     "ACCOUNT_WRITE": """
         auth.generate_onetime_password
         group.create group.delete group.update
-        user.create user.delete user.unset_2fa_secret user.update
+        user.create user.delete user.update
     """,
     "PRIVILEGE_READ": "privilege.get_instance privilege.query privilege.roles",
     "PRIVILEGE_WRITE": "privilege.create privilege.delete privilege.update",

@@ -66,6 +66,7 @@ class Services:
     memory: MemoryStore
     alerts: AlertStore
     promised_memory: Ledger
+    promised_pages: Mapping[str, Ledger]
     consoles: Consoles
     console_logs: ConsoleLogs
     viewers: Viewers

@@ -53,6 +53,7 @@ from vmstead.vm import (
     halting,
     holding,
 )
+from vmstead.vm.model import HUGE_PAGES
 
 #: Folder of job logs in that of the state.
 JOB_LOGS = "jobs"
@@ -128,6 +129,7 @@ def build(
         memory=memory,
         alerts=AlertStore(memory),
         promised_memory=Ledger(),
+        promised_pages={name: Ledger() for name in HUGE_PAGES},
         consoles=Consoles(engine, console_logs),
         console_logs=console_logs,
         viewers=Viewers(),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness import Host, server
+from tests.harness import ApiFailure, Host, server
 from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.memory_engine import MemoryEngine, Script
 from vmstead.kernel.clock import ManualClock
@@ -205,6 +205,37 @@ async def test_two_starts_cannot_both_be_promised_the_last_memory(tmp_path: Path
         starts = [host.api.begin("vm.start", number) for number in (1, 2)]
         results = await asyncio.gather(*starts, return_exceptions=True)
         assert sorted(getattr(result, "errno", 0) for result in results) == [0, 12]
+
+
+async def test_huge_pages_are_counted_for_themselves(tmp_path: Path) -> None:
+    machine = FakeHost(available=1000 * MiB, pages={2 * MiB: 400})
+    async with server(tmp_path, machine=machine) as host:
+        for name in ("a", "b"):
+            await make(host, name, memory=600, hugepages="2M")
+        failures = [
+            await host.api.failure("vm.update", 1, {"memory": 601}),
+            await host.api.failure("vm.update", 1, {"min_memory": 100}),
+            await host.api.failure("vm.update", 1, {"hugepages": "4M"}),
+        ]
+        assert [failure.attributes for failure in failures] == [
+            ["vm_update.hugepages"],
+            ["vm_update.min_memory"],
+            ["vm_update.hugepages"],
+        ]
+        starts = [host.api.begin("vm.start", number) for number in (1, 2)]
+        results = await asyncio.gather(*starts, return_exceptions=True)
+        (refused,) = [result for result in results if result is not None]
+        assert isinstance(refused, ApiFailure)
+        assert "needs 300 huge pages of 2M and 100 are free" in refused.reason
+        # The kernel counts what the guest has taken, and ordinary memory is as free as before.
+        machine.pages[2 * MiB] = 100
+        assert await host.api.call("vm.get_available_memory") == 900 * MiB
+        info = await host.api.call("vm.get_vm_memory_info", 2)
+        assert (info["overcommit_required"], info["memory_req_fulfilled_after_overcommit"]) == (True, False)
+        # There is no promising more of them than there are.
+        assert (await host.api.failure("vm.start", 2, {"overcommit": True})).errno == 12
+        await host.api.call("vm.update", 2, {"hugepages": None})
+        assert await host.api.call("vm.start", 2) is None
 
 
 async def test_bytes_given_as_megabytes_are_pointed_out_at_the_start(tmp_path: Path) -> None:

@@ -151,6 +151,7 @@ async def test_what_is_not_there_is_told_as_such(tmp_path: Path) -> None:
             ("pool.dataset.delete", "default/none"),
             ("pool.snapshot.get_instance", "default/none@a"),
             ("pool.snapshot.delete", "default/none@a"),
+            ("pool.snapshot.rollback", "default/none@a"),
         ):
             failure = await host.api.failure(method, *params)
             assert "[ENOENT]" in failure.reason, method
@@ -232,6 +233,36 @@ async def test_a_snapshot_keeps_what_a_volume_had(tmp_path: Path) -> None:
         await host.api.call("pool.snapshot.delete", "default/a@s1")
         assert await host.api.call("pool.snapshot.query") == []
         await host.api.call("pool.dataset.delete", "default/a")
+
+
+async def test_a_volume_is_rolled_back_when_nobody_uses_it(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await volume(host)
+        disk = pool(tmp_path) / ".volumes/a"
+        for name in ("s1", "s2"):
+            disk.write_bytes(name.encode().ljust(MiB, b"\0"))
+            await host.api.call("pool.snapshot.create", {"dataset": "default/a", "name": name})
+        vm = await vm_with(host, {"dtype": "DISK", "path": "/dev/zvol/default/a"})
+        in_use = await host.api.failure("pool.snapshot.rollback", "default/a@s2")
+        assert (field_of(in_use), "stop it first" in in_use.reason) == (("id", 16), True)
+        await host.api.call("vm.poweroff", vm["id"])
+        newer = await host.api.failure("pool.snapshot.rollback", "default/a@s1")
+        assert (field_of(newer), "forgets: s2" in newer.reason) == (("id", 16), True)
+        await host.api.call("core.subscribe", "pool.snapshot.query")
+        assert await host.api.call("pool.snapshot.rollback", "default/a@s1", {"recursive": True}) is None
+        assert disk.read_bytes().startswith(b"s1")
+        assert [each["id"] for each in await host.api.call("pool.snapshot.query")] == ["default/a@s1"]
+        event = await host.api.event(lambda params: params["collection"] == "pool.snapshot.query")
+        assert (event["msg"], event["id"]) == ("removed", "default/a@s2")
+
+
+async def test_what_would_take_other_volumes_along_is_not_rolled_back(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await volume(host)
+        await host.api.call("pool.snapshot.create", {"dataset": "default/a", "name": "s"})
+        for option in ("recursive_clones", "recursive_rollback"):
+            failure = await host.api.failure("pool.snapshot.rollback", "default/a@s", {option: True})
+            assert field_of(failure) == (f"options.{option}", 22)
 
 
 async def test_snapshots_go_with_their_volume(tmp_path: Path) -> None:

@@ -193,6 +193,25 @@ async def test_it_can_be_taken_away_and_switched_off_for_all(tmp_path: Path) -> 
         assert [user["twofactor_auth_configured"] for user in users] == [False, True]
 
 
+async def test_who_has_never_used_a_second_factor_can_go_without_it_again(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        await account(host, "alice", "open sesame", "VM_READ")
+        async with host.connect(over_tcp=True) as first:
+            await first.call("auth.login", "alice", "open sesame")
+            await first.call("user.renew_2fa_secret", "alice")
+            await first.call("user.unset_2fa_secret", "alice")
+            made = await first.call("user.renew_2fa_secret", "alice")
+            app = pyotp.parse_uri(made["twofactor_config"]["provisioning_uri"])
+            assert isinstance(app, pyotp.TOTP)
+            async with host.connect(over_tcp=True) as api:
+                assert await api.call("auth.login", "alice", "open sesame", shown(host, app)) is True
+            # Another secret does not change that it was used.
+            for _ in range(2):
+                refused = await first.failure("user.unset_2fa_secret", "alice")
+                assert "takes the role ACCOUNT_WRITE" in refused.reason
+                await first.call("user.renew_2fa_secret", "alice")
+
+
 async def test_the_secret_is_sealed_and_told_once(tmp_path: Path) -> None:
     async with server(tmp_path) as host:
         owner = await account(host)

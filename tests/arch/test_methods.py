@@ -55,7 +55,7 @@ def test_methods_that_need_no_role_are_about_the_session_itself() -> None:
     names = {"system.hostname", "system.version", "system.version_short", "vmstead.version"}
     # And some that look at whose things they are about; for those of others they ask for a role.
     names |= {f"api_key.{name}" for name in ("create", "delete", "my_keys", "update")}
-    names |= {"user.renew_2fa_secret", "user.set_password"}
+    names |= {"user.renew_2fa_secret", "user.set_password", "user.unset_2fa_secret"}
     assert {name for name in free if not name.startswith(("auth.", "core."))} == names
 
 

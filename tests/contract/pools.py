@@ -147,6 +147,37 @@ class PoolsContract:
         await storage.volumes.destroy("tank/a")
         assert await storage.snapshots() == ["tank/ab@s"]
 
+    async def test_a_volume_is_rolled_back(self, storage: PoolStorage) -> None:
+        pools, volumes = storage.pools, storage.volumes
+        volume = await volumes.create("tank/a", MiB)
+        for number in (1, 2, 3):
+            write(volume, b"%d" % number)
+            await pools.create_snapshot("tank/a", f"s{number}")
+        write(volume, b"4")
+        before = await storage.names()
+        refused = pools.roll_back("tank/a", "s1", through="tank/a.x")
+        assert await kind_of(refused) is VolumeErrorKind.IN_USE
+        assert read(await volumes.find("tank/a"), 1) == b"4"
+        await pools.roll_back("tank/a", "s3", through="tank/a.x")
+        assert read(await volumes.find("tank/a"), 1) == b"3"
+        await pools.roll_back("tank/a", "s1", through="tank/a.x", newer=True)
+        assert read(await volumes.find("tank/a"), 1) == b"1"
+        # It can be done again, and went as it came.
+        assert await storage.snapshots() == ["tank/a@s1"]
+        assert await storage.names() == before
+        for name, snapshot in (("tank/a", "s2"), ("tank/no", "s1"), ("tank/a", "a/b")):
+            missing = pools.roll_back(name, snapshot, through="tank/a.x")
+            assert await kind_of(missing) is VolumeErrorKind.NOT_FOUND
+
+    async def test_a_volume_that_was_made_larger_is_rolled_back_with_its_size(
+        self, storage: PoolStorage
+    ) -> None:
+        await storage.volumes.create("tank/a", MiB)
+        await storage.pools.create_snapshot("tank/a", "s")
+        await storage.pools.resize("tank/a", 2 * MiB)
+        await storage.pools.roll_back("tank/a", "s", through="tank/a.x")
+        assert (await storage.volumes.find("tank/a")).size == MiB
+
     # --- keys ---------------------------------------------------------------------------------------
 
     async def test_what_is_not_encrypted_has_no_key(self, storage: PoolStorage) -> None:

@@ -9,7 +9,7 @@ from tests.contract.volumes import MiB, kind_of, read, write
 from tests.contract.zfs import ZfsPair
 from vmstead.adapters.all_pools import storage as storage_of
 from vmstead.adapters.zfs.programs import THIS_HOST
-from vmstead.ports.volumes import VolumeErrorKind
+from vmstead.ports.volumes import VolumeError, VolumeErrorKind
 
 
 class TestDirPools(PoolsContract):
@@ -129,6 +129,24 @@ class TestZfsPools(PoolsContract):
         assert await storage.names() == ["other", "tank", "tank/a", "tank/new"]
         assert read(await volumes.find("tank/a")) == b"old"
         await volumes.destroy("tank/new")
+
+    async def test_copies_of_newer_snapshots_are_in_the_way(self, storage: PoolStorage) -> None:
+        pools, volumes = storage.pools, storage.volumes
+        volume = await volumes.create("tank/a", MiB)
+        await pools.create_snapshot("tank/a", "s1")
+        write(volume, b"two")
+        await pools.create_snapshot("tank/a", "s2")
+        await pools.clone_snapshot("tank/a", "s2", "tank/b")
+        with pytest.raises(VolumeError, match="destroy them first: tank/b"):
+            await pools.roll_back("tank/a", "s1", through="tank/a.x", newer=True)
+        assert read(volume) == read(await volumes.find("tank/b")) == b"two"
+        assert await storage.snapshots() == ["tank/a@s1", "tank/a@s2"]
+        # One that nobody sees any more is as well.
+        await pools.destroy_snapshot("tank/a", "s2")
+        assert await kind_of(pools.roll_back("tank/a", "s1", through="tank/a.x")) is VolumeErrorKind.IN_USE
+        await volumes.destroy("tank/b")
+        await pools.roll_back("tank/a", "s1", through="tank/a.x")
+        assert read(volume) == bytes(3)
 
     async def test_sizes_are_multiples_of_blocks(self, storage: PoolStorage) -> None:
         made = await storage.volumes.create("tank/a", 512, block_size=65536)

@@ -37,6 +37,7 @@ async def prepare(tmp_path: Path) -> None:
         (pool / "sub/fs/file").write_bytes(b"file")
         for dataset in ("default/d0", "default/free", "default/sub/v"):
             await call("pool.snapshot.create", {"dataset": dataset, "name": "then"})
+        (pool / ".volumes/d0").write_bytes(b"written since".ljust(MiB, b"\0"))
         for row in await call("vm.query"):
             (tmp_path / f"state/nvram/{row['uuid']}_VARS.fd").write_bytes(f"variables {row['name']}".encode())
 
@@ -117,6 +118,7 @@ CALLS: dict[str, tuple[str, list[Any]]] = {
         "pool.snapshot.clone",
         [{"snapshot": "default/d0@then", "dataset_dst": "default/free"}],
     ),
+    "snapshot rolled back to": ("pool.snapshot.rollback", ["default/d0@then"]),
     "snapshot away": ("pool.snapshot.delete", ["default/d0@then"]),
     "volume": (
         "pool.dataset.create",

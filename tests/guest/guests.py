@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.daemons import state_folder
 from tests.processes import Program, Result, midclt, serving
@@ -26,6 +26,8 @@ class Host:
     """A server's state folder, through which everything about it is found."""
 
     state: Path
+    #: Seconds that its guests get to write what is waited for.
+    patience: ClassVar[float] = PATIENCE
 
     @property
     def uri(self) -> str:
@@ -76,7 +78,7 @@ class Host:
             token = client.call("auth.generate_token")
             assert isinstance(token, str)
             with ShellConnection(self.uri, token, vm) as connection:
-                yield Terminal(connection)
+                yield Terminal(connection, self.patience)
 
 
 @dataclass
@@ -84,11 +86,12 @@ class Terminal:
     """Somebody at a serial console who waits for what is printed before typing on."""
 
     connection: ShellConnection
+    patience: float = PATIENCE
     _seen: bytes = b""
 
     def until(self, text: str) -> str:
         """Read up to a text; returns what was printed before it."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while text.encode() not in self._seen:
             data = self.connection.read(max(deadline - time.monotonic(), 0))
             assert data, f"no {text!r} in what the guest printed: {self._seen.decode(errors='replace')}"

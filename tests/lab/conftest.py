@@ -1,4 +1,4 @@
-"""A fresh copy of the lab's host for each file of tests. Without the lab (``bin/lab test``) none is collected."""
+"""One copy of the lab's host for all tests. Without the lab (``bin/lab test``) none is collected."""
 
 import asyncio
 import os
@@ -15,27 +15,43 @@ from tests.lab.machine import Machine, copy
 _IMAGE = os.environ.get("VMSTEAD_LAB")
 collect_ignore_glob = [] if _IMAGE else ["test_*.py"]
 
+#: What an administrator does before the server is there: a pool of ZFS for it.
+_PREPARE = "modprobe zfs && zpool create tank /dev/vdb /dev/vdc"
+_SETTINGS = """
+[pools.tank]
+zfs = "tank"
+"""
 
-@pytest.fixture(scope="module")
-def lab(request: pytest.FixtureRequest) -> Iterator[LabHost]:
-    """A host on which the server runs as a service, from this checkout, with no VMs.
 
-    What a file's ``SETTINGS`` says is in the settings file, after its ``PREPARE``, a shell script, has run there.
-    """
+@pytest.fixture(scope="session")
+def _host() -> Iterator[LabHost]:
+    """A host on which the server runs as a service, from this checkout."""
     assert _IMAGE is not None
     image = Path(_IMAGE)
     folder = Path(tempfile.mkdtemp(prefix="host.", dir=image))
     machine = Machine(image, folder)
     try:
-        asyncio.run(_begin(machine, request))
+        asyncio.run(_begin(machine))
         yield LabHost(folder / "api", machine)
     finally:
         asyncio.run(machine.stop())
         shutil.rmtree(folder)
 
 
-async def _begin(machine: Machine, request: pytest.FixtureRequest) -> None:
+@pytest.fixture(scope="module")
+def lab(_host: LabHost, request: pytest.FixtureRequest) -> Iterator[LabHost]:
+    """The host, with no VMs. What a file's ``PREPARE``, a shell script, says has been done there."""
+    asyncio.run(_host.sh(getattr(request.module, "PREPARE", "true")))
+    yield _host
+    asyncio.run(_without_vms(_host))
+
+
+async def _begin(machine: Machine) -> None:
     await copy(machine.image / "saved", machine.folder)
     await machine.start(snapshot=True)
-    prepare = getattr(request.module, "PREPARE", "")
-    await install(machine, prepare, getattr(request.module, "SETTINGS", ""))
+    await install(machine, _PREPARE, _SETTINGS)
+
+
+async def _without_vms(host: LabHost) -> None:
+    for vm in await host.call("vm.query", [], {"select": ["id"]}):
+        await host.call("vm.delete", vm["id"], {"zvols": True, "force": True})

@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from tests.guest.guests import Host
-from tests.lab.machine import Machine
+from tests.lab.machine import PATIENCE, Machine
+from tests.processes import Result
 from vmstead.kernel.run import run
 
 #: Where the checkout lies on the host.
 TOP = "/opt/vmstead"
-_SOCKET = "/run/middleware/middlewared.sock"
+#: The socket of its API there.
+SOCKET = "/run/middleware/middlewared.sock"
 
 
 @dataclass
@@ -21,6 +24,11 @@ class LabHost(Host):
     """A host whose API is reached through a socket here that leads there."""
 
     machine: Machine
+    #: Guests are emulated by what is emulated.
+    patience: ClassVar[float] = PATIENCE
+
+    async def midclt(self, *arguments: str) -> Result:
+        return await super().midclt("--timeout", f"{PATIENCE:.0f}", *arguments)
 
     @property
     def uri(self) -> str:
@@ -39,7 +47,7 @@ class LabHost(Host):
 
     async def reconnect(self) -> None:
         """Reach the API again after the host has started anew."""
-        await self.machine.forward(self.state, _SOCKET)
+        await self.machine.forward(self.state, SOCKET)
 
     @asynccontextmanager
     async def journal(self, unit: str) -> AsyncIterator[list[str]]:
@@ -58,7 +66,7 @@ async def install(machine: Machine, prepare: str, settings: str) -> None:
         await machine.ssh(prepare)
     await machine.ssh("mkdir -p /etc/vmstead && cat >/etc/vmstead/vmstead.toml", stdin=settings.encode())
     await machine.ssh(f"{TOP}/bin/setup --service")
-    await machine.forward(machine.folder / "api", _SOCKET)
+    await machine.forward(machine.folder / "api", SOCKET)
 
 
 async def _checkout() -> bytes:

@@ -30,6 +30,17 @@ async def test_the_host_is_ready(lab: LabHost) -> None:
     assert (await lab.call("vm.flags"))["amd_rvi"] is True
 
 
+async def test_memory_comes_from_huge_pages_where_there_are_any(lab: LabHost) -> None:
+    pages = "/sys/kernel/mm/hugepages/hugepages-2048kB"
+    vm = await guest(lab, "huge", hugepages="2M")
+    assert "needs 128 huge pages of 2M and 0 are free" in await lab.failure("vm.start", vm)
+    assert await lab.sh(f"echo 160 >{pages}/nr_hugepages; cat {pages}/free_hugepages") == "160"
+    await started(lab, vm)
+    assert await lab.sh(f"cat {pages}/free_hugepages") == "32"
+    await lab.call("vm.poweroff", vm)
+    assert await lab.sh(f"cat {pages}/free_hugepages; echo 0 >{pages}/nr_hugepages") == "160"
+
+
 async def test_guests_survive_the_end_of_the_server_and_of_libvirt(lab: LabHost) -> None:
     vm = await guest(lab, "survivor")
     pid = await started(lab, vm)

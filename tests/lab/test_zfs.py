@@ -8,12 +8,6 @@ from tests.guest.test_matrix import make, volume
 from tests.lab.host import TOP, LabHost
 from vmstead.client import Client
 
-PREPARE = "modprobe zfs && zpool create tank /dev/vdb /dev/vdc"
-SETTINGS = """
-[pools.tank]
-zfs = "tank"
-"""
-
 
 def on_tank(name: str, **attributes: object) -> dict[str, object]:
     return {**volume("x"), "zvol_name": f"tank/{name}", "serial": name.replace(" ", "").upper(), **attributes}

@@ -74,6 +74,34 @@ async def test_a_second_factor_is_set_up_asked_for_and_turned_off(tmp_path: Path
         assert ada["twofactor_auth_configured"] is False
 
 
+async def test_a_second_factor_that_was_not_tried_locks_nobody_out(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        page = await at.enter("bob")
+        await page.get_by_role("button", name="Account of bob").click()
+        await page.get_by_role("menuitem", name="Two-factor").click()
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_role("button", name="Set up").click()
+        await expect(dialog.get_by_role("img", name="QR code for an authenticator app")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_text("stays off, because no code was tried")).to_be_visible()
+        await expect(dialog).to_have_count(0)
+        [bob] = await at.host.api.call("user.query", [["username", "=", "bob"]])
+        assert bob["twofactor_auth_configured"] is False
+
+        # Where there was one before, it is asked first.
+        await at.host.api.call("user.renew_2fa_secret", "bob")
+        await page.get_by_role("button", name="Account of bob").click()
+        await page.get_by_role("menuitem", name="Two-factor").click()
+        await dialog.get_by_role("button", name="Set up anew").click()
+        await dialog.get_by_role("img", name="QR code for an authenticator app").wait_for()
+        await page.keyboard.press("Escape")
+        question = page.get_by_role("dialog", name="Close without trying a code?")
+        await expect(question).to_be_visible()
+        assert await violations(page) == []
+        await question.get_by_role("button", name="Close", exact=True).last.click()
+        await expect(dialog).to_have_count(0)
+
+
 async def test_accounts_are_made_changed_and_removed(tmp_path: Path) -> None:
     async with site(tmp_path) as at:
         page = await at.enter()
@@ -146,3 +174,25 @@ async def test_who_may_only_look_changes_nobody_but_sets_up_their_own_second_fac
         await page.get_by_role("button", name="Set up").click()
         await expect(page.get_by_text("Only who manages users can turn it off.")).to_be_visible()
         await expect(page.get_by_role("button", name="Turn off")).to_have_count(0)
+
+
+async def test_what_others_do_is_seen_at_once(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        page = await at.enter()
+        await page.goto("/ui/access/users")
+        await page.get_by_role("row", name="ada").wait_for()
+        made = {"username": "carl", "full_name": "Carl", "password": PASSWORD, "group_create": True}
+        carl = await at.host.api.call("user.create", made)
+        row = page.get_by_role("row", name="carl")
+        await expect(row).to_be_visible()
+        await at.host.api.call("user.delete", carl["id"] if isinstance(carl, dict) else carl)
+        await expect(row).to_have_count(0)
+        await page.goto("/ui/access/sessions")
+        mine = page.get_by_role("row", name="this one")
+        await mine.wait_for()
+        rows = page.get_by_role("row")
+        count = await rows.count()
+        other = await at.enter("bob")
+        await expect(rows).to_have_count(count + 1)
+        await other.close()
+        await expect(rows).to_have_count(count)

@@ -53,6 +53,35 @@ async def test_all_volumes_are_kept_copied_and_forgotten_together(tmp_path: Path
         assert await snapshots(at) == []
 
 
+async def test_a_vm_is_rolled_back(tmp_path: Path) -> None:
+    async with site(tmp_path) as at:
+        vm = await vm_with_volumes(at, "root", "data")
+        volume = tmp_path / "state/pools/default/.volumes/root"
+        for name in ("first", "second"):
+            volume.write_bytes(name.encode().ljust(MiB, b"\0"))
+            for dataset in ("default/root", "default/data"):
+                await at.host.api.call("pool.snapshot.create", {"dataset": dataset, "name": name})
+        await at.host.api.call("vm.start", vm)
+        page = await at.enter()
+        await page.goto(f"/ui/vm/{vm}/devices")
+        dialog = page.get_by_role("dialog")
+
+        async def roll_back() -> None:
+            await page.get_by_role("button", name="Roll back: first").click()
+            await expect(dialog.get_by_text("default/root@second")).to_be_visible()
+            assert await violations(page) == []
+            await dialog.get_by_role("button", name="Roll back").click()
+
+        await roll_back()
+        await expect(page.get_by_text("stop it first")).to_be_visible()
+        await at.host.api.call("vm.poweroff", vm)
+        await roll_back()
+        await expect(page.get_by_text("default/data, default/root rolled back to first")).to_be_visible()
+        assert volume.read_bytes().startswith(b"first")
+        await expect(page.get_by_role("row", name="second")).to_have_count(0)
+        await expect(page.get_by_role("row", name="first")).to_be_visible()
+
+
 async def test_what_cannot_be_kept_whole_is_not_kept_at_all(tmp_path: Path) -> None:
     async with site(tmp_path) as at:
         await vm_with_volumes(at, "root", "data")

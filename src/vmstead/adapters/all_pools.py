@@ -218,5 +218,8 @@ class AllPools(Pools):
             raise VolumeError(VolumeErrorKind.FAILED, text)
         await driver.clone_snapshot(dataset, name, target)
 
+    async def roll_back(self, volume: str, name: str, *, through: str, newer: bool = False) -> None:
+        await self._of(volume).roll_back(volume, name, through=through, newer=newer)
+
     async def destroy_snapshot(self, dataset: str, name: str) -> None:
         await self._of(dataset).destroy_snapshot(dataset, name)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from vmstead.adapters._sparse import copy_file, make_folders
 from vmstead.adapters.dir_volumes import DirVolumes, in_thread, stoppable, unencrypted
-from vmstead.adapters.names import check_snapshot_name, no_such_pool
+from vmstead.adapters.names import check_snapshot_name, no_such_pool, refuse_newer
 from vmstead.adapters.places import SNAPSHOTS, VOLUMES, real
 from vmstead.adapters.real_paths import (
     folder_at,
@@ -116,6 +116,20 @@ class DirPools(Pools):
         if not await in_thread(source.is_file):
             raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the snapshot {dataset}@{name} does not exist")
         await self._volumes.duplicate_from(source, target)
+
+    async def roll_back(self, volume: str, name: str, *, through: str, newer: bool = False) -> None:
+        source = self._snapshot_file(volume, name)
+        if not await in_thread(source.is_file):
+            raise VolumeError(VolumeErrorKind.NOT_FOUND, f"the snapshot {volume}@{name} does not exist")
+        kept = [each for each in await self.snapshots() if each.dataset == volume]
+        number = next(each.number for each in kept if each.name == name)
+        later = [each for each in kept if each.number > number]
+        refuse_newer(volume, [] if newer else later)
+        await self._volumes.find(volume)
+        await self._volumes.duplicate_from(source, through)
+        await self._volumes.replace(volume, through)
+        for each in later:
+            await self.destroy_snapshot(volume, each.name)
 
     async def destroy_snapshot(self, dataset: str, name: str) -> None:
         try:

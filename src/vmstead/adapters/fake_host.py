@@ -71,8 +71,14 @@ class FakeHost:
         default_factory=lambda: HostCounters({"cpu": ProcessorCounters(0, 0)}, memory=0, available_memory=0)
     )
 
+    #: Free huge pages, by their size.
+    pages: dict[int, int] = field(default_factory=dict)
+
     async def memory(self) -> Memory:
         return Memory(self.total, self.available, self.cache)
+
+    async def huge_pages(self) -> Mapping[int, int]:
+        return dict(self.pages)
 
     async def counters(self) -> HostCounters:
         return replace(self.used, memory=self.total, available_memory=self.available)

@@ -43,6 +43,16 @@ def read_memory(proc: Path) -> Memory:
     return Memory(values["MemTotal"], values["MemAvailable"], cache)
 
 
+def read_huge_pages(sys: Path) -> dict[int, int]:
+    """How many huge pages nobody uses, by their size in bytes. Raises OSError."""
+    found = {}
+    for folder in (sys / "kernel/mm/hugepages").glob("hugepages-*kB"):
+        free, reserved = (int((folder / name).read_text()) for name in ("free_hugepages", "resv_hugepages"))
+        # Those that are reserved are somebody's, who has not touched them yet.
+        found[int(folder.name.removeprefix("hugepages-").removesuffix("kB")) * 1024] = free - reserved
+    return found
+
+
 def _processors(table: Path) -> Iterator[tuple[str, ProcessorCounters]]:
     for line in table.read_text().splitlines():
         name, *rest = line.split()

@@ -65,6 +65,9 @@ class LinuxHost:
     async def counters(self) -> HostCounters:
         return await asyncio.to_thread(linux_counters.counters, self._proc, self._sys)
 
+    async def huge_pages(self) -> Mapping[int, int]:
+        return await asyncio.to_thread(linux_counters.read_huge_pages, self._sys)
+
     async def resident(self, pids: Mapping[str, int]) -> Mapping[str, int]:
         return await asyncio.to_thread(_resident, self._proc, pids)
 

@@ -1,8 +1,9 @@
 """Names of volumes, file systems and snapshots: what is good in every kind of pool."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from vmstead.ports.pools import Snapshot
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind
 
 #: A part of a name: what ZFS allows, so that a name is good wherever it goes.
@@ -31,3 +32,13 @@ def no_such_pool(pool: str, known: Iterable[str]) -> VolumeError:
     """What is said of a pool that is not among those of the settings."""
     text = f"there is no pool {pool}; there is {', '.join(sorted(known))}"
     return VolumeError(VolumeErrorKind.NOT_FOUND, text)
+
+
+def refuse_newer(volume: str, newer: Sequence[Snapshot]) -> None:
+    """Raises VolumeError, IN_USE, when rolling a volume back would forget these snapshots."""
+    if newer:
+        names = ", ".join(each.name for each in newer)
+        text = (
+            f"{volume} has newer snapshots, which rolling back forgets: {names}; use recursive to have it so"
+        )
+        raise VolumeError(VolumeErrorKind.IN_USE, text)

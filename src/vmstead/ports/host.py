@@ -51,6 +51,9 @@ class Host(MachineFacts, NetworkFacts, DiskFacts, HostCounting, Protocol):
     async def memory(self) -> Memory:
         """Total and available memory now."""
 
+    async def huge_pages(self) -> Mapping[int, int]:
+        """How many huge pages nobody uses, by their size in bytes; nothing where the kernel has none."""
+
     async def resident(self, pids: Mapping[str, int]) -> Mapping[str, int]:
         """Bytes that each process holds in memory, by the key it was asked with; a gone process is left out."""
 

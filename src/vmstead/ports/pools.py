@@ -202,5 +202,15 @@ class Pools(Protocol):
     async def clone_snapshot(self, dataset: str, name: str, target: str) -> None:
         """Make the volume ``target`` as the snapshot has it. NOT_FOUND, EXISTS, BAD_NAME, NO_SPACE."""
 
+    async def roll_back(self, volume: str, name: str, *, through: str, newer: bool = False) -> None:
+        """Let a volume, which nobody has open, be again as its snapshot has it, all at once.
+
+        ``through``: a volume that is not there, which may be for as long as this takes; whoever calls this
+        notes it, and removes it when this was broken off. ``newer``: forget the snapshots made since.
+
+        NOT_FOUND, NO_SPACE, LOCKED; IN_USE, and nothing is changed, when there are newer snapshots that are to
+        stay, or what was cloned from them hangs on them.
+        """
+
     async def destroy_snapshot(self, dataset: str, name: str) -> None:
         """Forget a snapshot; what was cloned from it stays. NOT_FOUND."""

@@ -1,16 +1,17 @@
 """``pool.snapshot.*``: how volumes were at a time."""
 
+import secrets
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from vmstead.ctx import Ctx
-from vmstead.devices._claims import claimed
+from vmstead.devices._claims import claimed, discard_noted
 from vmstead.errors import NotFound, Problem, ValidationErrors
 from vmstead.kernel.model import Field, Model, NonEmpty, Text
 from vmstead.kernel.undo import undo
 from vmstead.ports.pools import Dataset, Snapshot
-from vmstead.ports.volumes import VolumeError, VolumeErrorKind, volume_path
+from vmstead.ports.volumes import VolumeError, VolumeErrorKind, volume_name, volume_path
 from vmstead.query import Query
 from vmstead.rpc.queries import QueryOptions, query_for_one
 from vmstead.rpc.registry import Namespace
@@ -20,6 +21,7 @@ from vmstead.storage.events import DATASETS, SNAPSHOTS, gone, told
 from vmstead.storage.properties import PropertyShape, entry, size_of
 from vmstead.store.unfinished import Kind, Unfinished
 from vmstead.vm.halting import halted
+from vmstead.vm.usage import kept_inactive
 
 pool_snapshot = Namespace("pool.snapshot")
 
@@ -161,6 +163,52 @@ async def clone(ctx: Ctx, pool_snapshot_clone: SnapshotClone) -> bool:
         if made is not None:
             told(ctx, DATASETS, "added", entry(made))
     return True
+
+
+class SnapshotRollbackOptions(Model):
+    """How to roll back."""
+
+    recursive: bool = Field(False, description="Forget the snapshots that were made since.")
+    recursive_clones: bool = Field(False, description="Refused: it would destroy volumes.")
+    force: bool = Field(False, description="Has no effect.")
+    recursive_rollback: bool = Field(False, description="Refused: volumes are rolled back one by one.")
+
+
+@pool_snapshot.method(role="SNAPSHOT_WRITE", audit="Rollback snapshot {id}")
+async def rollback(
+    ctx: Ctx, id: NonEmpty, options: SnapshotRollbackOptions = SnapshotRollbackOptions()
+) -> None:
+    """Let a volume be again as a snapshot of it has it. What was written to it since is lost.
+
+    All at once: whatever breaks this off, the volume is as it was or as the snapshot has it. Fails with ENOENT when
+    there is no such snapshot, and with EBUSY when a VM that uses the volume is active, or when there are newer
+    snapshots and ``recursive`` is not set. What was cloned from newer snapshots is never destroyed.
+    """
+    for name in ("recursive_clones", "recursive_rollback"):
+        if getattr(options, name):
+            text = "is not done here: what is on other volumes would be lost; do it with one after the other"
+            raise ValidationErrors([Problem(f"options.{name}", text)])
+    found = await _find(ctx, id)
+    with storage_errors("id"):
+        volume = await ctx.volumes.find(found.dataset)
+    through = Unfinished(Kind.VOLUME, volume_path(f"{found.dataset}.{secrets.token_hex(8)}"))
+    async with kept_inactive(ctx, "id", volume.source.path):
+        before = await _of(ctx, found.dataset)
+        await ctx.unfinished.note(through)
+        try:
+            with storage_errors("id"):
+                await ctx.pools.roll_back(
+                    found.dataset, found.name, through=volume_name(through.name), newer=options.recursive
+                )
+        finally:
+            await discard_noted(ctx, [through])
+        for forgotten in sorted(before - await _of(ctx, found.dataset)):
+            gone(ctx, SNAPSHOTS, forgotten)
+
+
+async def _of(ctx: Ctx, dataset: str) -> set[str]:
+    """The snapshots that a dataset has."""
+    return {each.id for each in await _all(ctx) if each.dataset == dataset}
 
 
 class SnapshotDeleteOptions(Model):

@@ -45,6 +45,11 @@ class FactorStore:
             return SecondFactor(id, self._seal.open_text(str(secret)), digits, interval, used)
         return None
 
+    def was_used(self, account: int) -> bool:
+        """Whether somebody has logged in with the account's second factor, or with one before it."""
+        sql = "SELECT 1 FROM second_factor WHERE account = ? AND used >= 0"
+        return bool(self._database.read(sql, (account,)))
+
     async def write(self, change: Callable[[Connection], T]) -> T:
         """Carry out a write in a transaction of its own."""
         return await self._database.write(change)
@@ -56,9 +61,11 @@ class FactorStore:
         sealed = self._seal.close_text(secret)
 
         def change(connection: Connection) -> None:
+            # Codes of the new secret are all unused, but that there were some of the old one stays known.
             connection.execute(
-                "INSERT OR REPLACE INTO second_factor (account, secret, digits, interval) VALUES (?, ?, ?, ?)",
-                (account, sealed, digits, interval),
+                "INSERT OR REPLACE INTO second_factor (account, secret, digits, interval, used) VALUES"
+                " (?, ?, ?, ?, coalesce((SELECT min(used, 0) FROM second_factor WHERE account = ?), -1))",
+                (account, sealed, digits, interval, account),
             )
 
         return change

@@ -33,6 +33,7 @@ COLUMNS = (
     "cpu_model",
     "cpuset",
     "nodeset",
+    "hugepages",
     "enable_cpu_topology_extension",
     "pin_vcpus",
     "hyperv_enlightenments",

@@ -105,10 +105,18 @@ async def renew_2fa_secret(
     return {**_tell(ctx, account.id, "changed"), "twofactor_config": config}
 
 
-@user.method(role="ACCOUNT_WRITE", audit="Unset two-factor authentication secret of {username}")
+@user.method(audit="Unset two-factor authentication secret of {username}")
 async def unset_2fa_secret(ctx: Ctx, username: Text) -> None:
-    """Take an account's second factor away; its password alone lets in."""
+    """Take an account's second factor away; its password alone lets in.
+
+    Everybody can do so for themselves as long as nobody has logged in with it; after that, and for others, it
+    takes the role ACCOUNT_WRITE.
+    """
     account = _account(ctx, username, "ACCOUNT_WRITE")
+    # Who comes upon an open session must not be able to do without the code.
+    if ctx.factors.was_used(account.id) and not ctx.caller.may("ACCOUNT_WRITE"):
+        text = "taking away a second factor that somebody has logged in with takes the role ACCOUNT_WRITE"
+        raise NotAuthorized(text)
     await rights.write(ctx, ctx.factors.unset(account.id), account)
     _tell(ctx, account.id, "changed")
 

@@ -12,6 +12,8 @@ from vmstead.kernel.model import Model, NonEmpty, Text, patch_of
 #: The largest number that every JSON client can hold exactly.
 _LARGEST = 2**53 - 1
 MiB = 1024 * 1024
+#: Bytes of a huge page, by its name.
+HUGE_PAGES = {"2M": 2 * MiB, "1G": 1024 * MiB}
 
 Megabytes = Annotated[int, Field(ge=20, le=_LARGEST)]
 
@@ -51,6 +53,10 @@ class VmCreate(Model):
         None, description="Host processors to run on, such as 0-3,^2,8: these, not 2."
     )
     nodeset: Text | None = Field(None, description="NUMA nodes to take memory from, such as 0-2,^1.")
+    hugepages: Literal["2M", "1G"] | None = Field(
+        None,
+        description="Take memory from pages of this size, which the host has set aside; null: ordinary memory.",
+    )
     enable_cpu_topology_extension: bool = Field(
         False, description="Show cores and threads of AMD processors, with HOST-PASSTHROUGH."
     )
@@ -98,6 +104,7 @@ class Vm:
     cpu_model: str | None
     cpuset: str | None
     nodeset: str | None
+    hugepages: str | None
     enable_cpu_topology_extension: bool
     pin_vcpus: bool
     hyperv_enlightenments: bool

@@ -8,6 +8,7 @@ from typing import Any
 
 from vmstead.errors import Problem
 from vmstead.kernel.xml import el
+from vmstead.vm.model import HUGE_PAGES, MiB
 
 #: As many virtual processors as every supported machine type takes.
 MAXIMUM_VCPUS = 255
@@ -37,6 +38,7 @@ def problems(schema: str, vm: Mapping[str, Any], *, name_taken: bool) -> Iterato
 
 def _problems(vm: Mapping[str, Any], *, name_taken: bool) -> "Iterator[tuple[Any, ...]]":
     yield from _memory(vm)
+    yield from _hugepages(vm)
     yield from _arguments(vm)
     yield from _cpus(vm)
     yield from _cpu_model(vm)
@@ -50,6 +52,16 @@ def _problems(vm: Mapping[str, Any], *, name_taken: bool) -> "Iterator[tuple[Any
 def _memory(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
     if vm["min_memory"] is not None and vm["min_memory"] > vm["memory"]:
         yield "min_memory", f"{vm['min_memory']} MiB is more than memory, which is {vm['memory']} MiB"
+
+
+def _hugepages(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":
+    if vm["hugepages"] is None:
+        return
+    size = HUGE_PAGES[vm["hugepages"]] // MiB
+    if vm["memory"] % size:
+        yield "hugepages", f"memory is {vm['memory']} MiB, which is not a multiple of {size} MiB"
+    if vm["min_memory"] not in (None, vm["memory"]):
+        yield "min_memory", "has no effect with hugepages, which a guest cannot give back; leave it out"
 
 
 def _arguments(vm: Mapping[str, Any]) -> "Iterator[tuple[Any, ...]]":

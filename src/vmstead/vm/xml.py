@@ -9,7 +9,7 @@ from vmstead.devices import Device, Slots
 from vmstead.devices.display import Display, video_xml
 from vmstead.kernel.xml import Element, el, to_bytes
 from vmstead.vm.firmware import Firmware
-from vmstead.vm.model import Vm
+from vmstead.vm.model import HUGE_PAGES, MiB, Vm
 from vmstead.vm.rules import numbers
 
 _QEMU_NAMESPACE = "http://libvirt.org/schemas/domain/qemu/1.0"
@@ -92,6 +92,9 @@ def _memory(vm: Vm) -> list[Element]:
     elements = [el("memory", str(vm.memory), unit="MiB")]
     if vm.min_memory is not None:
         elements.append(el("currentMemory", str(vm.min_memory), unit="MiB"))
+    if vm.hugepages is not None:
+        page = el("page", size=HUGE_PAGES[vm.hugepages] // MiB, unit="MiB")
+        elements.append(el("memoryBacking", el("hugepages", page)))
     return elements
 
 

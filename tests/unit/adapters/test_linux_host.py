@@ -56,6 +56,16 @@ async def test_what_the_cache_of_zfs_would_give_up_is_told(host: LinuxHost, proc
         assert (await host.memory()).cache == cache
 
 
+async def test_huge_pages_that_are_promised_to_somebody_are_not_free(host: LinuxHost, tmp_path: Path) -> None:
+    assert await host.huge_pages() == {}
+    for size, free, reserved in ((2048, 7, 2), (1048576, 1, 0)):
+        folder = tmp_path / f"sys/kernel/mm/hugepages/hugepages-{size}kB"
+        folder.mkdir(parents=True)
+        (folder / "free_hugepages").write_text(f"{free}\n")
+        (folder / "resv_hugepages").write_text(f"{reserved}\n")
+    assert await host.huge_pages() == {2 * 1024**2: 5, 1024**3: 1}
+
+
 async def test_processes_are_told_in_bytes_and_gone_ones_left_out(host: LinuxHost, proc: Path) -> None:
     for pid, content in ((7, "500 30 10 1 0 20 0\n"), (8, "0 0 0 0 0 0 0\n"), (9, "")):
         (proc / str(pid)).mkdir()

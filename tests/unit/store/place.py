@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vmstead.store.backup import back_up
+from vmstead.store.db import migrations
 from vmstead.store.files import open_settings
 from vmstead.store.restore import Restored, restore
 
@@ -75,7 +76,7 @@ class Place:
 
 def store(connection: Any, word: str) -> None:
     connection.execute("INSERT OR REPLACE INTO memory VALUES ('word', ?)", (word,))
-    text = (Path(__file__).parent / "schemas/v3.sql").read_text()
+    text = (Path(__file__).parent / f"schemas/v{max(migrations())}.sql").read_text()
     [row] = [line for line in text.splitlines() if line.startswith('INSERT INTO "vm" ')]
     connection.execute(row.replace("INSERT", "INSERT OR IGNORE"))
 

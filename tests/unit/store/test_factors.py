@@ -47,10 +47,14 @@ async def test_the_code_of_an_interval_is_used_up_with_those_before_it(
     tried = [await factors.write(factors.use(account, number)) for number in (10, 10, 9, 11)]
     assert tried == [True, False, False, True]
     await factors.write(factors.set(account, "B", 8, 60))
-    assert factors.of(account) == SecondFactor(account, "B", 8, 60, -1)
+    # Codes of another secret are all good, but that one was used is not forgotten.
+    assert factors.of(account) == SecondFactor(account, "B", 8, 60, 0)
+    assert factors.was_used(account) is True
     assert await factors.write(factors.use(account + 1, 10)) is False
     await factors.write(factors.unset(account))
     assert factors.of(account) is None
+    await factors.write(factors.set(account, "C", 6, 30))
+    assert factors.was_used(account) is False
 
 
 async def test_a_one_time_password_is_good_once_in_time_for_its_account(

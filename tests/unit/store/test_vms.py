@@ -30,6 +30,7 @@ VM: dict[str, Any] = {
     "cpu_model": "EPYC",
     "cpuset": "0-3",
     "nodeset": "0",
+    "hugepages": "2M",
     "enable_cpu_topology_extension": False,
     "pin_vcpus": True,
     "hyperv_enlightenments": False,

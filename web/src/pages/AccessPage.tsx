@@ -7,7 +7,7 @@ import { explain } from '../api/errors';
 import { type DateValue, time } from '../api/types';
 import { clock } from '../parts/format';
 import { Rows } from '../parts/Rows';
-import { useCall } from '../parts/useCall';
+import { useLive } from '../parts/useCall';
 import { useMay } from '../parts/useConnection';
 import { ask, notify, type Question } from '../store/notices';
 import { text } from '../text';
@@ -90,7 +90,7 @@ function may(roles: readonly string[]): string {
 }
 
 function Users() {
-  const users = useCall<UserRow[]>('user.query', NOT_THE_HOSTS);
+  const users = useLive<UserRow[]>('user.query', NOT_THE_HOSTS);
   const mayWrite = useMay('ACCOUNT_WRITE');
   const [editing, setEditing] = useState<UserRow | 'new' | null>(null);
   const remove = async (user: UserRow): Promise<void> => {
@@ -141,7 +141,7 @@ function Users() {
 }
 
 function Keys() {
-  const keys = useCall<KeyRow[]>('api_key.query');
+  const keys = useLive<KeyRow[]>('api_key.query');
   const [isMaking, setMaking] = useState(false);
   const remove = async (key: KeyRow): Promise<void> => {
     const question = { title: access.revoke, body: access.revokeBody(key.name), confirm: access.revoke };
@@ -171,7 +171,7 @@ function Keys() {
 }
 
 function Sessions() {
-  const sessions = useCall<SessionRow[]>('auth.sessions');
+  const sessions = useLive<SessionRow[]>('auth.sessions');
   const end = async (session: SessionRow): Promise<void> => {
     const question = { title: access.terminate, body: session.origin, confirm: access.terminate };
     if (await sure(question, 'auth.terminate_session', session.id)) sessions.reload();

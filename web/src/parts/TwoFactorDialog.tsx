@@ -6,6 +6,7 @@ import { connection } from '../api/connection';
 import { explain } from '../api/errors';
 import type { User } from '../api/types';
 import { Row } from '../forms/fields';
+import { ask, notify } from '../store/notices';
 import { text } from '../text';
 import { useCall } from './useCall';
 import { useMay } from './useConnection';
@@ -21,10 +22,12 @@ export default function TwoFactorDialog({ username, onClose }: { username: strin
   const me = useCall<User>('auth.me');
   const mayRemove = useMay('ACCOUNT_WRITE');
   const [changed, setChanged] = useState<boolean | null>(null);
+  const [isTried, setTried] = useState(false);
   const isOn = changed ?? me.data?.two_factor_config?.secret_configured ?? false;
   const [uri, setUri] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
   const [isBusy, setBusy] = useState(false);
+  const [wasOn, setWasOn] = useState(false);
   const attempt = async (act: () => Promise<void>): Promise<void> => {
     setBusy(true);
     setError(null);
@@ -39,6 +42,8 @@ export default function TwoFactorDialog({ username, onClose }: { username: strin
   const renew = async (): Promise<void> => {
     const made = await connection.call<Renewed>('user.renew_2fa_secret', username, {});
     setUri(made.twofactor_config.provisioning_uri);
+    setTried(false);
+    setWasOn(isOn);
     setChanged(true);
   };
   const remove = async (): Promise<void> => {
@@ -46,12 +51,25 @@ export default function TwoFactorDialog({ username, onClose }: { username: strin
     setUri(null);
     setChanged(false);
   };
+  // Nobody is to be locked out by a secret that no app has.
+  const leave = async (): Promise<void> => {
+    if (!uri || isTried) return onClose();
+    if (wasOn) {
+      if (await ask({ title: twoFactor.untried, body: twoFactor.untriedBody, confirm: text.common.close, isDangerous: true })) onClose();
+      return;
+    }
+    await attempt(async () => {
+      await connection.call('user.unset_2fa_secret', username);
+      notify('info', twoFactor.staysOff);
+      onClose();
+    });
+  };
   return (
-    <Modal isOpen variant="small" onClose={onClose} aria-labelledby="factor-title">
+    <Modal isOpen variant="small" onClose={() => void leave()} aria-labelledby="factor-title">
       <ModalHeader title={twoFactor.title} labelId="factor-title" />
       <ModalBody>
         {error && <Alert component="p" variant="danger" isInline title={error} />}
-        {uri ? <Secret uri={uri} /> : me.data && <p>{isOn ? twoFactor.isOn : twoFactor.isOff}</p>}
+        {uri ? <Secret uri={uri} onRight={() => setTried(true)} /> : me.data && <p>{isOn ? twoFactor.isOn : twoFactor.isOff}</p>}
         {isOn && !mayRemove && <p className="vs-subtle">{twoFactor.isFixed}</p>}
       </ModalBody>
       <ModalFooter>
@@ -65,7 +83,7 @@ export default function TwoFactorDialog({ username, onClose }: { username: strin
             {twoFactor.remove}
           </Button>
         )}
-        <Button variant="link" onClick={onClose}>
+        <Button variant="link" isDisabled={isBusy} onClick={() => void leave()}>
           {text.common.close}
         </Button>
       </ModalFooter>
@@ -73,7 +91,7 @@ export default function TwoFactorDialog({ username, onClose }: { username: strin
   );
 }
 
-function Secret({ uri }: { uri: string }) {
+function Secret({ uri, onRight }: { uri: string; onRight(): void }) {
   const secret = new URL(uri).searchParams.get('secret') ?? '';
   return (
     <>
@@ -82,19 +100,21 @@ function Secret({ uri }: { uri: string }) {
       <ClipboardCopy isReadOnly hoverTip={text.common.copy} clickTip={text.common.copied} textAriaLabel={twoFactor.secret}>
         {secret}
       </ClipboardCopy>
-      <Trial uri={uri} />
+      <Trial uri={uri} onRight={onRight} />
     </>
   );
 }
 
 /** See whether the app has it right, while another secret can still be made. */
-function Trial({ uri }: { uri: string }) {
+function Trial({ uri, onRight }: { uri: string; onRight(): void }) {
   const [code, setCode] = useState('');
   const [isRight, setRight] = useState<boolean | null>(null);
   const tell = (): void => {
     const app = URI.parse(uri);
     // Also right is what it showed a moment ago, or will in a moment.
-    setRight('period' in app && app.validate({ token: code.replaceAll(' ', ''), window: 1 }) !== null);
+    const fits = 'period' in app && app.validate({ token: code.replaceAll(' ', ''), window: 1 }) !== null;
+    setRight(fits);
+    if (fits) onRight();
   };
   return (
     <Form className="vs-gap" onSubmit={(event) => (event.preventDefault(), tell())}>

@@ -31,3 +31,10 @@ export function useCall<T>(method: string | null, ...params: unknown[]): Called<
   useEffect(() => connection.whenReady(load), [load]);
   return { ...state, reload: load };
 }
+
+/** The same for a list whose name its events have: it is read anew whenever something in it changes. */
+export function useLive<T>(collection: string, ...params: unknown[]): Called<T> {
+  const called = useCall<T>(collection, ...params);
+  useEffect(() => connection.listen(collection, called.reload), [collection, called.reload]);
+  return called;
+}

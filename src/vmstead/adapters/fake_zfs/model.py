@@ -183,6 +183,12 @@ class Model:
         )
         self.add(clone)
 
+    def roll_back(self, snapshot: Snapshot) -> None:
+        """Let a volume have the bytes that a snapshot of it has, in the same place."""
+        volume = snapshot.owner
+        volume.size = snapshot.size
+        volume.content.write_bytes(snapshot.content.read_bytes())
+
     def rename(self, dataset: Dataset, name: str) -> None:
         """Give a dataset another name, and those below it."""
         self.check_pool(name)

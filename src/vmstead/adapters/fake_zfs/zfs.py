@@ -212,6 +212,27 @@ def _inherit(model: Model, argv: Sequence[str], stdin: str) -> Iterator[str]:
     return iter(())
 
 
+def _rollback(model: Model, argv: Sequence[str], stdin: str) -> Iterator[str]:
+    options = Options(argv, "Rfr")
+    (full_name,) = options.rest
+    snapshot = model.snapshot(full_name)
+    later = [each for each in model.snapshots_of(snapshot.owner) if each.number > snapshot.number]
+    refused = f"cannot rollback to '{full_name}': "
+    clones = [name for each in later for name in model.clones(each)]
+    if later and "r" not in options.alone:
+        lines = [f"{refused}more recent snapshots or bookmarks exist"]
+        lines += ["use '-r' to force deletion of the following snapshots and bookmarks:"]
+        raise Complaint("\n".join([*lines, *(each.full_name for each in later)]))
+    if clones:
+        lines = [f"{refused}clones of previous snapshots exist"]
+        lines += ["use '-R' to force deletion of the following clones and dependents:"]
+        raise Complaint("\n".join([*lines, *clones]))
+    for each in later:
+        model.drop_snapshot(each)
+    model.roll_back(snapshot)
+    return iter(())
+
+
 # --- taking away --------------------------------------------------------------------------------------
 
 
@@ -280,6 +301,7 @@ _COMMANDS: dict[str, Callable[[Model, Sequence[str], str], Iterator[str]]] = {
     "rename": _rename,
     "set": _set,
     "inherit": _inherit,
+    "rollback": _rollback,
     "destroy": _destroy,
     "load-key": keys.load_key,
     "unload-key": keys.unload_key,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from vmstead.adapters.names import check_snapshot_name
+from vmstead.adapters.names import check_snapshot_name, refuse_newer
 from vmstead.adapters.zfs import encryption as keys
 from vmstead.adapters.zfs.base import Zfs, making
 from vmstead.adapters.zfs.inventory import Listing
@@ -134,6 +134,26 @@ class ZfsPools(Pools):
     async def clone_snapshot(self, dataset: str, name: str, target: str) -> None:
         await self._find_snapshot(dataset, name)
         await self._volumes.clone_snapshot(dataset, name, target)
+
+    async def roll_back(self, volume: str, name: str, *, through: str, newer: bool = False) -> None:
+        listing = await self._volumes.listing()
+        self._zfs.refuse_closed(self._zfs.volume_in(listing, volume))
+        found = await self._find_snapshot(volume, name)
+        later = [each for each in await self._zfs.snapshots_of(found.dataset) if each.number > found.number]
+        seen = [self._snapshot(volume, each) for each in later if not _is_forgotten(each)]
+        refuse_newer(volume, [] if newer else seen)
+        # Without it, what has been kept in this very moment stays and is in the way.
+        also = ["-r"] if later else []
+        try:
+            await self._zfs.change("zfs", "rollback", *also, "--", f"{found.dataset}@{found.name}")
+        except ZfsError as error:
+            if not error.names:
+                raise
+            text = (
+                f"{volume} has been copied since {name}, and the copies hang on what it has become; "
+                f"destroy them first: {self._zfs.names.told(error.names)}"
+            )
+            raise VolumeError(VolumeErrorKind.IN_USE, text) from error
 
     async def destroy_snapshot(self, dataset: str, name: str) -> None:
         found = await self._find_snapshot(dataset, name)

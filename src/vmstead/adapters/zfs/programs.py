@@ -21,7 +21,11 @@ _SAYINGS = (
         VolumeErrorKind.BAD_NAME,
         r"invalid character|name is too long|invalid name|trailing slash|empty component",
     ),
-    (VolumeErrorKind.IN_USE, r"is busy|has dependent clones|has children|conflicting snapshot"),
+    (
+        VolumeErrorKind.IN_USE,
+        r"is busy|has (dependent clones|children)|conflicting snapshot"
+        r"|clones of previous snapshots|more recent snapshots",
+    ),
     (
         VolumeErrorKind.LOCKED,
         r"Incorrect key|key is not loaded|key not loaded|too short|too long|encryption failure|Invalid key",

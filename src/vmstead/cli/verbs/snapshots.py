@@ -24,6 +24,10 @@ _HERE = "vmstead.cli.verbs.snapshots"
         "Commands": {
             "list": (f"{_HERE}:list_", "List the snapshots of a virtual machine's volumes."),
             "create": (f"{_HERE}:create", "Take a snapshot of all volumes of a virtual machine."),
+            "rollback": (
+                f"{_HERE}:rollback",
+                "Let all volumes of a virtual machine be as a snapshot has them.",
+            ),
             "delete": (f"{_HERE}:delete", "Delete a snapshot of all volumes of a virtual machine."),
         }
     },
@@ -90,6 +94,39 @@ def create(here: Here, name: str, snapshot: str | None) -> None:
     here.done(f"Took {', '.join(each['id'] for each in made)}.", made)
 
 
+@verb(examples=["vmstead vm snapshot rollback web01 before-upgrade"])
+@vm_argument()
+@click.argument("snapshot")
+@click.option("-r", "--recursive", is_flag=True, help="Forget the snapshots that were made since.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def rollback(here: Here, name: str, snapshot: str, recursive: bool, yes: bool) -> None:
+    """Let all volumes of a virtual machine be as a snapshot has them.
+
+    What was written to them since is lost. The virtual machine must be stopped.
+    """
+    row = here.vm(name)
+    found = _named(here, row, snapshot)
+    here.confirm(f"Roll back to {', '.join(found)}, and lose what was written since?", yes=yes)
+    done: list[str] = []
+    for each in found:
+        try:
+            here.call("pool.snapshot.rollback", each, {"recursive": recursive})
+        except ClientError as error:
+            if not done:
+                raise
+            raise Failure(f"{error}; rolled back already: {', '.join(done)}") from error
+        done.append(each)
+    here.done(f"Rolled back to {', '.join(found)}.", found)
+
+
+def _named(here: Here, row: Mapping[str, Any], snapshot: str) -> list[str]:
+    """The snapshots of that name. Raises Failure when there are none."""
+    found = [each["id"] for each in _snapshots(here, row, snapshot)]
+    if not found:
+        raise Failure(f"{row['name']} has no snapshot {snapshot}", NOT_FOUND)
+    return found
+
+
 @verb()
 @vm_argument()
 @click.argument("snapshot")
@@ -97,9 +134,7 @@ def create(here: Here, name: str, snapshot: str | None) -> None:
 def delete(here: Here, name: str, snapshot: str, yes: bool) -> None:
     """Delete a snapshot of all volumes of a virtual machine."""
     row = here.vm(name)
-    found = [each["id"] for each in _snapshots(here, row, snapshot)]
-    if not found:
-        raise Failure(f"{row['name']} has no snapshot {snapshot}", NOT_FOUND)
+    found = _named(here, row, snapshot)
     here.confirm(f"Delete {', '.join(found)}?", yes=yes)
     for each in found:
         here.call("pool.snapshot.delete", each)

@@ -24,6 +24,32 @@ async def test_a_snapshot_is_of_all_volumes(tmp_path: Path) -> None:
         assert len(await at.json("vm", "snapshot", "list", "web01")) == 2
 
 
+async def test_all_volumes_are_rolled_back(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.vm()
+        for _ in range(2):
+            await at.done("vm", "devices", "add", "web01", "disk", "size=1M")
+        for name in ("before", "after"):
+            await at.done("vm", "snapshot", "create", "web01", name)
+        status, text = await at.refused("vm", "snapshot", "rollback", "web01", "before", "--yes")
+        assert (status, "forgets: after" in text) == (1, True)
+        done = await at.json("vm", "snapshot", "rollback", "web01", "before", "--yes", "--recursive")
+        assert set(done) == {"default/web01@before", "default/web01-1@before"}
+        assert len(await at.json("vm", "snapshot", "list", "web01")) == 2
+
+
+async def test_one_that_fails_in_between_says_what_was_done(tmp_path: Path) -> None:
+    async with desk(tmp_path) as at:
+        await at.vm()
+        for _ in range(2):
+            await at.done("vm", "devices", "add", "web01", "disk", "size=1M")
+        await at.done("vm", "snapshot", "create", "web01", "before")
+        first, second = (row["dataset"] for row in await at.json("vm", "snapshot", "list", "web01"))
+        await at.host.api.call("pool.snapshot.create", {"dataset": second, "name": "newer"})
+        status, text = await at.refused("vm", "snapshot", "rollback", "web01", "before", "--yes")
+        assert (status, text.endswith(f"; rolled back already: {first}@before")) == (1, True)
+
+
 async def test_one_that_fails_for_one_volume_is_taken_of_none(tmp_path: Path) -> None:
     async with desk(tmp_path) as at:
         await at.vm()

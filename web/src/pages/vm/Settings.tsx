@@ -23,6 +23,7 @@ const NAMES = [
   'cpu_model',
   'cpuset',
   'nodeset',
+  'hugepages',
   'pin_vcpus',
   'shutdown_timeout',
   'hyperv_enlightenments',
@@ -49,7 +50,7 @@ export function Settings({ vm }: { vm: Vm }) {
   const isActive = vm.status.state !== 'STOPPED';
   const save = async (): Promise<void> => {
     const changes = Object.fromEntries(
-      Object.entries(form.changes()).map(([name, value]) => [name, value === '' && ['cpuset', 'nodeset', 'cpu_model'].includes(name) ? null : value]),
+      Object.entries(form.changes()).map(([name, value]) => [name, value === '' && ['cpuset', 'nodeset', 'cpu_model', 'hugepages'].includes(name) ? null : value]),
     );
     let saved: Vm | null = null;
     const isDone = await form.attempt(async () => {
@@ -96,6 +97,7 @@ export function Settings({ vm }: { vm: Vm }) {
           <TextField {...off} name="cpuset" label={settings.cpuset} help={settings.cpusetHelp} />
           <SwitchField {...off} name="pin_vcpus" label={settings.pin_vcpus} />
           <TextField {...off} name="nodeset" label={settings.nodeset} help={settings.cpusetHelp} />
+          <SelectField {...off} name="hugepages" label={settings.hugepages} help={settings.hugepagesHelp} options={optionsOf(settings.pageSizes)} nothing={settings.ordinaryMemory} />
           <SwitchField {...off} name="ensure_display_device" label={settings.ensure_display_device} />
           <SwitchField {...off} name="hide_from_msr" label={settings.hide_from_msr} />
           <SwitchField {...off} name="suspend_on_snapshot" label={settings.suspend_on_snapshot} />

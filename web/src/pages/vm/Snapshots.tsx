@@ -1,6 +1,6 @@
 import { Alert, Button, Form, Modal, ModalBody, ModalHeader, Title } from '@patternfly/react-core';
 import { Td, Tr } from '@patternfly/react-table';
-import { useEffect, useMemo, useState } from 'react';
+import { useMemo, useState } from 'react';
 import { connection } from '../../api/connection';
 import { explain } from '../../api/errors';
 import { type DateValue, time, type Vm } from '../../api/types';
@@ -9,7 +9,7 @@ import { useForm } from '../../forms/useForm';
 import { FormFooter } from '../../parts/FormFooter';
 import { bytes, clock } from '../../parts/format';
 import { Rows } from '../../parts/Rows';
-import { useCall } from '../../parts/useCall';
+import { useLive } from '../../parts/useCall';
 import { useMay } from '../../parts/useConnection';
 import { ask, notify } from '../../store/notices';
 import { text } from '../../text';
@@ -20,6 +20,7 @@ interface Snapshot {
   id: string;
   dataset: string;
   snapshot_name: string;
+  createtxg: string;
   properties: { creation: { parsed: DateValue }; used: { parsed: number } };
 }
 
@@ -67,8 +68,7 @@ function OfVolumes({ vm, volumes }: { vm: Vm; volumes: string[] }) {
   const mayWrite = useMay('SNAPSHOT_WRITE');
   const mayDelete = useMay('SNAPSHOT_DELETE');
   const [isTaking, setTaking] = useState(false);
-  const found = useCall<Snapshot[]>('pool.snapshot.query', [['dataset', 'in', volumes]], { order_by: ['-createtxg', 'id'] });
-  useEffect(() => connection.listen('pool.snapshot.query', found.reload), [found.reload]);
+  const found = useLive<Snapshot[]>('pool.snapshot.query', [['dataset', 'in', volumes]], { order_by: ['-createtxg', 'id'] });
   const kept = useMemo(() => found.data && byName(found.data), [found.data]);
   return (
     <>
@@ -90,16 +90,23 @@ function OfVolumes({ vm, volumes }: { vm: Vm; volumes: string[] }) {
               {bytes(of.reduce((sum, { properties }) => sum + properties.used.parsed, 0))}
             </Td>
             <Td isActionCell modifier="nowrap">
-              {mayWrite && (
-                <Button variant="secondary" size="sm" aria-label={`${words.copy}: ${name}`} onClick={() => void copy(name, of)}>
-                  {words.copy}
-                </Button>
-              )}
-              {mayDelete && (
-                <Button variant="link" isDanger size="sm" aria-label={`${text.common.delete}: ${name}`} onClick={() => void forget(name, of)}>
-                  {text.common.delete}
-                </Button>
-              )}
+              <div className="vs-done">
+                {mayWrite && (
+                  <Button variant="secondary" size="sm" aria-label={`${words.copy}: ${name}`} onClick={() => void copy(name, of)}>
+                    {words.copy}
+                  </Button>
+                )}
+                {mayWrite && (
+                  <Button variant="secondary" size="sm" aria-label={`${words.rollBack}: ${name}`} onClick={() => void rollBack(name, of, found.data ?? [])}>
+                    {words.rollBack}
+                  </Button>
+                )}
+                {mayDelete && (
+                  <Button variant="link" isDanger size="sm" aria-label={`${text.common.delete}: ${name}`} onClick={() => void forget(name, of)}>
+                    {text.common.delete}
+                  </Button>
+                )}
+              </div>
             </Td>
           </Tr>
         )}
@@ -166,5 +173,24 @@ async function copy(name: string, of: readonly Snapshot[]): Promise<void> {
     notify('success', words.copied(items.join(', ')));
   } catch (error) {
     notify('danger', title, explain(error));
+  }
+}
+
+/** Let the VM's volumes be again as the snapshot has them. `all`: what there is, of which the newer ones go. */
+async function rollBack(name: string, of: readonly Snapshot[], all: readonly Snapshot[]): Promise<void> {
+  const title = words.rollBackTitle(name);
+  const isLater = (each: Snapshot): boolean => of.some(({ dataset, createtxg }) => each.dataset === dataset && BigInt(each.createtxg) > BigInt(createtxg));
+  const lost = all.filter(isLater).map(({ id }) => id);
+  const body = lost.length > 0 ? words.rollBackLoses : words.rollBackBody;
+  if (!(await ask({ title, body, items: lost, confirm: words.rollBack, isDangerous: true }))) return;
+  const done: string[] = [];
+  try {
+    for (const { id, dataset } of of) {
+      await connection.call('pool.snapshot.rollback', id, { recursive: lost.length > 0 });
+      done.push(dataset);
+    }
+    notify('success', words.rolledBack(done.join(', '), name));
+  } catch (error) {
+    notify('danger', title, done.length > 0 ? `${explain(error)} ${words.rolledBack(done.join(', '), name)}` : explain(error));
   }
 }
