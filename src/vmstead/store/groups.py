@@ -126,6 +126,20 @@ class GroupStore:
 
         return change
 
+    def delete_unused(self, id: int) -> Callable[[Connection], bool]:
+        """A write that removes a group that has no member and that no privilege names; tells whether it has."""
+
+        def change(connection: Connection) -> bool:
+            sql = """
+                DELETE FROM user_group AS g WHERE id = ? AND NOT builtin
+                AND NOT EXISTS (SELECT 1 FROM account WHERE primary_group = g.id)
+                AND NOT EXISTS (SELECT 1 FROM membership WHERE user_group = g.id)
+                AND NOT EXISTS (SELECT 1 FROM privilege_group WHERE user_group = g.id)
+            """
+            return connection.execute(sql, (id,)).rowcount > 0
+
+        return change
+
     def add_privilege(
         self, name: str, roles: Sequence[str], groups: Sequence[int], *, web_shell: bool
     ) -> Callable[[Connection], int]:

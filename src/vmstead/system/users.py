@@ -181,7 +181,9 @@ async def update(ctx: Ctx, id: int, user_update: UserUpdate) -> Entry:  # type: 
 class UserDeleteOptions(Model):
     """What else to delete."""
 
-    delete_group: bool = Field(True, description="Also the primary group, if nobody else is in it.")
+    delete_group: bool = Field(
+        True, description="Also the primary group, if nobody else is in it and no privilege names it."
+    )
 
 
 @user.method(role="ACCOUNT_WRITE", audit="Delete user {id}")
@@ -194,20 +196,14 @@ async def delete(ctx: Ctx, id: int, options: UserDeleteOptions = UserDeleteOptio
     rights.require_rank(ctx, account)
     if account.username == ctx.caller.username:
         raise CallError("You cannot delete the account that you are logged in with", 1)
-    group = ctx.groups.by_id(account.primary_group)
-    with_group = (
-        *(options.delete_group and group is not None and not group.builtin,),
-        *(group is not None and group.members == [id] and not group.roles,),
-    )
 
-    def change(connection: Connection) -> None:
+    def change(connection: Connection) -> bool:
         ctx.accounts.delete(id)(connection)
-        if all(with_group):
-            ctx.groups.delete(account.primary_group)(connection)
+        return options.delete_group and ctx.groups.delete_unused(account.primary_group)(connection)
 
-    await rights.write(ctx, change, account)
+    with_group = await rights.write(ctx, change, account)
     told(ctx, USERS, "removed", id, None)
-    if all(with_group):
+    if with_group:
         told(ctx, GROUPS, "removed", account.primary_group, None)
     return id
 
