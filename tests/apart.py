@@ -5,6 +5,7 @@ test's process.
 """
 
 import asyncio
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -46,10 +47,12 @@ class Apart:
 
     Attributes:
         state: its state folder; the socket lies beside it.
+        handle: its process, which cannot be taken for another one when it is gone.
     """
 
     state: Path
     process: Any
+    handle: int
     pipe: "Connection[Any, Any]"
 
     async def ready(self) -> bool:
@@ -75,12 +78,16 @@ class Apart:
 
     def kill(self) -> None:
         """Kill it, wherever it is at this moment."""
-        os.kill(self.process.pid, signal.SIGKILL)
+        self._tell(signal.SIGKILL)
+
+    def _tell(self, number: int) -> None:
+        # It may be gone and not known to be.
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.handle, number)
 
     async def end(self, number: int = signal.SIGKILL) -> None:
         """End it, and wait until it is gone."""
-        if self.process.exitcode is None:
-            os.kill(self.process.pid, number)
+        self._tell(number)
         await asyncio.to_thread(self.process.join, _PATIENCE)
         assert self.process.exitcode is not None, "the server does not end"
 
@@ -115,11 +122,12 @@ async def apart(state: Path, engine: str = "memory", **settings: Any) -> AsyncIt
     process = _processes.Process(target=_live, args=(theirs, state, engine, settings))
     await asyncio.to_thread(process.start)
     theirs.close()
-    server = Apart(state, process, ours)
+    server = Apart(state, process, os.pidfd_open(process.pid), ours)
     try:
         yield server
     finally:
         await server.end()
+        os.close(server.handle)
         ours.close()
 
 
