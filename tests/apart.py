@@ -122,6 +122,7 @@ async def apart(state: Path, engine: str = "memory", **settings: Any) -> AsyncIt
     process = _processes.Process(target=_live, args=(theirs, state, engine, settings))
     await asyncio.to_thread(process.start)
     theirs.close()
+    assert process.pid is not None
     server = Apart(state, process, os.pidfd_open(process.pid), ours)
     try:
         yield server
