@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.libvirt_engine import LibvirtEngine, Target
 from vmstead.adapters.memory_engine import MemoryEngine, Script
 from vmstead.app import Server, running
-from vmstead.config import Address, Config
+from vmstead.config import Config
 from vmstead.kernel.clock import SystemClock
 from vmstead.ports.engine import Engine
 
@@ -91,22 +91,27 @@ class Apart:
         await asyncio.to_thread(self.process.join, _PATIENCE)
         assert self.process.exitcode is not None, "the server does not end"
 
-    @asynccontextmanager
-    async def connect(self) -> AsyncIterator[Api]:
+    def connect(self) -> AbstractAsyncContextManager[Api]:
         """A client that is logged in as root, and waits for the results of jobs."""
-        connector = aiohttp.UnixConnector(f"{self.state}.sock", limit=0)
-        async with (
-            aiohttp.ClientSession(connector=connector) as session,
-            session.ws_connect("ws://localhost/api/current", max_msg_size=0) as socket,
-        ):
-            api = Api(socket)
-            reader = asyncio.get_running_loop().create_task(api.read())
-            try:
-                await api.call("core.set_options", {"legacy_jobs": False})
-                yield api
-            finally:
-                await socket.close()
-                await reader
+        return connected(Path(f"{self.state}.sock"))
+
+
+@asynccontextmanager
+async def connected(socket_path: Path) -> AsyncIterator[Api]:
+    """A client at a server's socket that is logged in as root, and waits for the results of jobs."""
+    connector = aiohttp.UnixConnector(str(socket_path), limit=0)
+    async with (
+        aiohttp.ClientSession(connector=connector) as session,
+        session.ws_connect("ws://localhost/api/current", max_msg_size=0) as socket,
+    ):
+        api = Api(socket)
+        reader = asyncio.get_running_loop().create_task(api.read())
+        try:
+            await api.call("core.set_options", {"legacy_jobs": False})
+            yield api
+        finally:
+            await socket.close()
+            await reader
 
 
 @asynccontextmanager
@@ -207,6 +212,3 @@ def _held(server: Server) -> dict[str, int]:
         "sessions": len(services.sessions._logins),
         "unfinished": len(services.unfinished.all()),
     }
-
-
-__all__ = ["Address", "Apart", "apart", "shared_driver"]

@@ -24,7 +24,8 @@ from hypothesis.stateful import (
 
 from tests.harness import ApiFailure, Host, server
 from tests.property.fuzzing import EXAMPLES
-from tests.property.reference_machines import Device, Machine, MiB, Refused, World
+from tests.property.machine_answers import compare, expect_power, learned, numbers
+from tests.property.reference_machines import Device, MiB, Refused, World
 from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.memory_engine import Script
 
@@ -338,43 +339,6 @@ class Machines(RuleBasedStateMachine):
 #: Methods that tell something of a machine in any state.
 ONE = ["vm.status", "vm.get_instance", "vm.get_console", "vm.log_file_path"]
 ONE += ["vm.log_file_download", "vm.stats_history", "vm.console_log"]
-
-
-def expect_power(world: World, id: int, active: bool) -> None:
-    if world.find(id).active is not active:
-        raise Refused(14)
-
-
-def numbers(failure: ApiFailure) -> set[int]:
-    """The error numbers that a client is told."""
-    if isinstance(failure.data.get("extra"), list):
-        return {number for _, _, number in failure.data["extra"]}
-    return {failure.errno}
-
-
-def learned(device: Device, row: dict[str, Any]) -> Device:
-    """The device with what the server has made up."""
-    attributes = row["attributes"]
-    ports = (attributes["port"], attributes["web_port"]) if device.dtype == "DISPLAY" else None
-    return Device(
-        device.dtype, device.place, attributes.get("mac") or device.mac, device.type, ports, device.waits
-    )
-
-
-def compare(machine: Machine, row: dict[str, Any]) -> None:
-    for name in ("name", "memory", "min_memory", "description", "autostart"):
-        assert row[name] == getattr(machine, name), name
-    assert row["status"]["state"] == machine.power
-    assert row["display_available"] is any(each.dtype == "DISPLAY" for each in machine.devices.values())
-    found = {each["id"]: each for each in row["devices"]}
-    assert found.keys() == machine.devices.keys()
-    for id, device in machine.devices.items():
-        attributes = found[id]["attributes"]
-        assert attributes["dtype"] == device.dtype
-        assert (attributes.get("path") or "").rpartition("/")[2] == (device.place or "")
-        assert attributes.get("mac") == device.mac
-        if device.ports is not None:
-            assert (attributes["port"], attributes["web_port"]) == device.ports
 
 
 async def told(happening: Callable[[], None]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import structlog
 
-from vmstead.errors import ApiError, CallError, NotFound
+from vmstead.errors import ApiError, CallError, NotFound, unexpected
 from vmstead.kernel.bus import Bus, Change, Event
 from vmstead.kernel.clock import Clock
 from vmstead.kernel.encode import encode
@@ -192,7 +192,7 @@ class Jobs:
             self._finish(job, JobState.FAILED)
         except Exception as error:
             log.exception("job failed unexpectedly", job=job.id, method=job.method)
-            job.error = CallError(f"{job.method} failed unexpectedly; the server's log tells more")
+            job.error = unexpected(job.method, error)
             job.error.__cause__ = error
             job.error_text = str(job.error)
             self._finish(job, JobState.FAILED)

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from vmstead.errors import ApiError
+from vmstead.errors import ApiError, shortage
 from vmstead.kernel.model import PLACEHOLDER, masked, masked_input
 from vmstead.rpc import protocol
 from vmstead.rpc.caller import Caller, Origin
@@ -83,7 +83,9 @@ async def recorded(ctx: Recording, method: Method, params: Sequence[object]) -> 
     except BaseException as error:
         # What else is raised was not written for others to read.
         is_aborted = isinstance(error, asyncio.CancelledError)
-        ctx.trail.end(number, "aborted" if is_aborted else "failed unexpectedly; the server's log tells more")
+        known = shortage(method.name, error)
+        text = known.reason if known else "failed unexpectedly; the server's log tells more"
+        ctx.trail.end(number, "aborted" if is_aborted else text)
         raise
     ctx.trail.end(number, None)
 

@@ -8,7 +8,7 @@ from typing import Protocol, Self
 
 import structlog
 
-from vmstead.errors import ApiError, CallError, NotAuthorized
+from vmstead.errors import ApiError, CallError, NotAuthorized, unexpected
 from vmstead.kernel.jobs import Job, Jobs, Owner
 from vmstead.kernel.pipes import Pipe, PipeBroken
 from vmstead.query import MatchNotFound, QueryRuntimeError
@@ -74,14 +74,9 @@ async def answer(
         return codec.unknown_method(call, methods.keys())
     except ApiError as error:
         return codec.error(call, error)
-    except Exception:
+    except Exception as error:
         log.exception("call failed unexpectedly", method=call.method)
-        return codec.error(call, unexpected(call.method))
-
-
-def unexpected(method: str) -> CallError:
-    """What a client is told of an error that nobody has thought of."""
-    return CallError(f"{method} failed unexpectedly; the server's log tells more")
+        return codec.error(call, unexpected(call.method, error))
 
 
 class UnknownMethod(Exception):

@@ -40,6 +40,8 @@ class Database:
         self._reader = reader
         self._writer = writer
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
+        #: Why the last change was not taken by the disk; None when it was.
+        self.failure: str | None = None
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Rows as of the last finished write. A number that SQLite cannot hold is in none of them."""
@@ -72,12 +74,15 @@ class Database:
 
     def _transact(self, change: Callable[[Connection], T]) -> T:
         try:
-            return transaction(self._writer, change)
+            result = transaction(self._writer, change)
         except OverflowError:
             raise CallError("A number is too large to be stored", errno.ERANGE) from None
         except sqlite3.OperationalError as error:
+            self.failure = str(error)
             number = errno.ENOSPC if "full" in str(error) else errno.EIO
             raise CallError(f"The database {self.path} could not be written: {error}", number) from error
+        self.failure = None
+        return result
 
     def close(self) -> None:
         """Finish what is being written and close the file."""

@@ -18,6 +18,7 @@ from vmstead.system.accounts import by_unix_peer
 from vmstead.web.application import Api, Application
 from vmstead.web.console import serve_console
 from vmstead.web.display import serve_display
+from vmstead.web.door import Door
 from vmstead.web.page import Page
 from vmstead.web.peer import origin_of
 from vmstead.web.same_site import same_site
@@ -44,6 +45,8 @@ class WebServer:
         self._runner: web.AppRunner | None = None
         self._unix: list[Path] = []
         self._listeners: list[TlsListener] = []
+        self._servers: list[asyncio.Server] = []
+        self._door: Door | None = None
 
     async def open(self) -> None:
         """Prepare the routes."""
@@ -73,6 +76,8 @@ class WebServer:
             app, handle_signals=False, access_log=None, keepalive_timeout=_KEEPALIVE, shutdown_timeout=5
         )
         await self._runner.setup()
+        assert self._runner.server is not None
+        self._door = Door(self._runner.server)
 
     async def listen_unix(self, path: Path, mode: int = 0o666) -> None:
         """Accept connections on a unix socket; who connects is told by the kernel, so anybody may.
@@ -80,24 +85,24 @@ class WebServer:
         Raises:
             OSError: another server is listening there, or the path cannot be made.
         """
-        assert self._runner is not None
+        assert self._door is not None
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         remove_stale(path)
-        await web.UnixSite(self._runner, str(path), backlog=_BACKLOG).start()
+        loop = asyncio.get_running_loop()
+        self._servers.append(await loop.create_unix_server(self._door, str(path), backlog=_BACKLOG))
         self._unix.append(path)
         await asyncio.to_thread(path.chmod, mode)
         link_other_name(path)
 
     async def listen_tcp(self, address: Address, tls: ssl.SSLContext | None = None) -> Address:
         """Accept connections on a TCP port; port 0 takes a free one. Returns the address with the port."""
-        assert self._runner is not None
+        assert self._door is not None
         if tls is None:
-            site = web.TCPSite(self._runner, address.host, address.port, backlog=_BACKLOG)
-            await site.start()
-            return Address(address.host, site.port)
-        server = self._runner.server
-        assert server is not None
-        listener = TlsListener(server, tls, self._application.services.clock, _BACKLOG)
+            loop = asyncio.get_running_loop()
+            server = await loop.create_server(self._door, address.host, address.port, backlog=_BACKLOG)
+            self._servers.append(server)
+            return Address(address.host, server.sockets[0].getsockname()[1])
+        listener = TlsListener(self._door, tls, self._application.services.clock, _BACKLOG)
         port = await listener.open(address)
         self._listeners.append(listener)
         return Address(address.host, port)
@@ -106,6 +111,8 @@ class WebServer:
         """Stop accepting, and end every connection."""
         reason = "the server is stopping"
         self._application.services.consoles.send_away(reason)
+        for server in self._servers:
+            server.close()
         for listener in self._listeners:
             await listener.close()
         for session in tuple(self._application.sessions):
