@@ -222,3 +222,29 @@ async def test_out_of_descriptors_those_who_are_connected_are_served_and_others_
                 while await refused(path):
                     pass
         assert await server.end() == 0
+
+
+async def test_out_of_memory_calls_are_refused_and_the_server_goes_on(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    async with serving(state) as server:
+        pid = str(server.process.pid)
+        async with connected(Path(f"{state}.sock")) as api:
+            for number in range(20):
+                await api.call("vm.create", {"name": f"vm{number}", "memory": 64, "description": "x" * 1000})
+            status = Path(f"/proc/{pid}/status").read_text()
+            size = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmSize")))
+            limit = size * 1024 + 12 * MiB
+            assert (await command("prlimit", "--pid", pid, f"--as={limit}:")).status == 0
+            refusals = []
+            for _ in range(20):
+                calls = [api.begin("vm.query") for _ in range(5)]
+                calls += [api.begin("pool.dataset.query") for _ in range(5)]
+                calls += [api.begin("vm.start", number) for number in range(1, 6)]
+                outcomes = await asyncio.gather(*calls, return_exceptions=True)
+                refusals += [str(each.reason) for each in outcomes if isinstance(each, ApiFailure)]
+            assert [said for said in refusals if "unexpectedly" in said] == []
+            assert (await command("prlimit", "--pid", pid, "--as=unlimited:")).status == 0
+            assert len(await api.call("vm.query")) == 20
+            await api.call("pool.dataset.create", {"name": "default/v", "type": "VOLUME", "volsize": MiB})
+        assert any("can start no more threads" in said or "no memory left" in said for said in refusals)
+        assert await server.end() == 0
