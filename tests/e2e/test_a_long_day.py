@@ -19,7 +19,7 @@ from vmstead.kernel.jobs import KEPT
 
 pytestmark = pytest.mark.timeout(7200)
 
-WORK = int(os.environ.get("VMSTEAD_DAY", "600"))
+WORK = int(os.environ.get("VMSTEAD_DAY", "300"))
 MACHINES, CLIENTS, FOLLOWERS = 50, 20, 3
 #: What the second half of the day may take beyond the first, where something is needed for a moment or kept.
 _MORE = {"KiB": 16 * 1024, "descriptors": 8, "threads": 8, "tasks": 4, "jobs": KEPT, "states": MACHINES}

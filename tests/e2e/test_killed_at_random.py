@@ -26,7 +26,7 @@ from vmstead.adapters.private_libvirtd import PrivateLibvirtd
 
 pytestmark = pytest.mark.timeout(7200)
 
-KILLS = int(os.environ.get("VMSTEAD_KILLS", "12"))
+KILLS = int(os.environ.get("VMSTEAD_KILLS", "8"))
 SEED = int(os.environ.get("VMSTEAD_SEED", "1760000000"))
 #: Seconds after the start of the process, and after the first call, in which the end comes.
 _START, _WORK = 0.6, 0.5
@@ -184,7 +184,7 @@ def is_guest(pid: int) -> bool:
 
 def share(of_all: float) -> int:
     """Kills of a part of the tests."""
-    return max(2, round(KILLS * of_all))
+    return max(1, round(KILLS * of_all))
 
 
 async def test_nothing_is_lost_doubled_or_left_half_done(tmp_path: Path) -> None:

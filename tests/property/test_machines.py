@@ -71,6 +71,7 @@ class Machines(RuleBasedStateMachine):
                     await self.host.pass_time(10)
             return await task
 
+        self.host.api.frames.clear()
         return self.runner.run(call())
 
     def both(self, method: str, params: list[Any], model: Callable[[World, Any], object]) -> None:
@@ -364,7 +365,7 @@ def test_the_server_says_and_does_what_the_reference_does(serving: tuple[asyncio
     run_state_machine_as_test(
         lambda: Machines(*serving),  # type: ignore[arg-type]
         settings=settings(
-            max_examples=max(20, EXAMPLES),
+            max_examples=max(15, EXAMPLES),
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
