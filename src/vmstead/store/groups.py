@@ -1,12 +1,12 @@
 """Groups of accounts and privileges as rows. A privilege gives its roles to every member of its groups."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
-from vmstead.store.accounts import unique
+from vmstead.store.accounts import Outdated, unique
 from vmstead.store.db import Connection, Database, Row
 
 T = TypeVar("T")
@@ -118,10 +118,21 @@ class GroupStore:
 
         return change
 
-    def delete(self, id: int) -> Callable[[Connection], None]:
-        """A write that removes a group that no privilege names."""
+    def require(self, ids: Iterable[int]) -> Callable[[Connection], None]:
+        """A write that raises ``Outdated`` unless all of these groups are there."""
 
         def change(connection: Connection) -> None:
+            for id in ids:
+                if connection.execute("SELECT 1 FROM user_group WHERE id = ?", (id,)).fetchone() is None:
+                    raise Outdated
+
+        return change
+
+    def delete(self, id: int) -> Callable[[Connection], None]:
+        """A write that removes a group that no privilege names. Whose primary group it is get ``builtin_users``."""
+
+        def change(connection: Connection) -> None:
+            connection.execute("UPDATE account SET primary_group = 2 WHERE primary_group = ?", (id,))
             connection.execute("DELETE FROM user_group WHERE id = ?", (id,))
 
         return change

@@ -106,6 +106,7 @@ async def create(ctx: Ctx, user_create: UserCreate) -> Entry:
         primary = given.group or 2
         if given.group_create:
             primary = ctx.groups.add(given.username, gid, {})(connection)
+        ctx.groups.require([primary, *given.groups])(connection)
         settings = {name: value for name, value in sent(given).items() if name in Kept.model_fields}
         add = ctx.accounts.add(
             *(given.username, hashed, given.granted_roles, given.full_name, now),
@@ -166,6 +167,8 @@ async def update(ctx: Ctx, id: int, user_update: UserUpdate) -> Entry:  # type: 
     now = ctx.clock.now()
 
     def change(connection: Connection) -> None:
+        assert isinstance(primary, int)
+        ctx.groups.require([primary, *groups])(connection)
         ctx.accounts.update(id, columns)(connection)
         ctx.accounts.set_groups(id, groups)(connection)
         if hashed is not None or disabled:
