@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +14,7 @@ import pytest
 
 from tests.apart import connected
 from tests.contract.bootsector import write_disk
-from tests.daemons import daemon_pid, needs_private_libvirtd, state_folder
+from tests.daemons import daemon_pid, needs_a_loop_device, needs_private_libvirtd, state_folder
 from tests.harness import Api, ApiFailure, Host
 from tests.mortal import private_server
 from tests.processes import command, serving
@@ -162,7 +161,7 @@ _WRITES = bytes.fromhex(
 )
 
 
-@pytest.mark.skipif(shutil.which("mkfs.ext4") is None, reason="needs mkfs.ext4")
+@needs_a_loop_device
 async def test_a_guest_whose_disk_finds_no_room_halts_and_goes_on_when_there_is_some() -> None:
     with state_folder() as folder:
         state, image = folder / "state", folder / "image"

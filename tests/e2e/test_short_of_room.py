@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
@@ -14,6 +13,7 @@ import aiohttp
 import pytest
 
 from tests.apart import connected
+from tests.daemons import needs_a_loop_device
 from tests.harness import Api, ApiFailure
 from tests.processes import Program, command, serving
 
@@ -130,7 +130,7 @@ async def test_with_a_full_state_folder_all_can_be_read_and_stopped_and_room_is_
         assert "StateNotWritten" not in await alerts(api)
 
 
-@pytest.mark.skipif(shutil.which("mkfs.ext4") is None, reason="needs mkfs.ext4")
+@needs_a_loop_device
 async def test_a_state_folder_that_becomes_read_only_can_be_read_and_guests_stopped(tmp_path: Path) -> None:
     """As a file system does when its disk has failed; it stays so until it is mounted anew."""
     state, image = tmp_path / "state", tmp_path / "image"
