@@ -127,7 +127,7 @@ async def test_a_storm_of_events_holds_nobody_up_and_ends_with_the_truth(tmp_pat
                 assert await host.api.call("core.ping") == "pong"
                 answered += 1
             await storming
-            assert answered >= 100
+            assert answered >= 20
             # Whoever reads has every transition, in order; whoever does not holds up nobody.
             await follower.event(lambda _: len(follower.events) >= 6_000)
             states = [event["fields"]["status"]["state"] for event in follower.events]
