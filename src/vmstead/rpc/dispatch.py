@@ -100,10 +100,8 @@ async def perform(
         return submit(ctx, method, call.params, message_id=message_id)
     if method.audit:
         async with recorded(ctx, method, call.params):
-            return await method.function(ctx, *method.bind(call.params))
-    arguments = method.bind(call.params)
-    with _query_errors():
-        return await method.function(ctx, *arguments)
+            return await _run(ctx, method, call.params)
+    return await _run(ctx, method, call.params)
 
 
 def authorize(ctx: Context, method: Method, params: Sequence[object]) -> None:
@@ -134,11 +132,11 @@ def submit(
         raise CallError(f"Pipe {method.pipe!r} is not open: {method.name} is called through {way}", 22)
 
     async def body(job: Job) -> object:
-        with _ending(method, pipe), _query_errors():
+        with _ending(method, pipe):
             if not method.audit:
-                return await method.function(ctx.in_job(job), *method.bind(params))
+                return await _run(ctx.in_job(job), method, params)
             async with recorded(ctx, method, params):
-                return await method.function(ctx.in_job(job), *method.bind(params))
+                return await _run(ctx.in_job(job), method, params)
 
     return ctx.jobs.submit(
         method.name,
@@ -153,6 +151,17 @@ def submit(
         queue_size=method.queue_size,
         pipe=pipe,
     )
+
+
+async def _run(ctx: Context, method: Method, params: Sequence[object]) -> object:
+    """Run a method. What can go wrong while a query runs is raised in the API's form."""
+    arguments = method.bind(params)
+    try:
+        return await method.function(ctx, *arguments)
+    except QueryRuntimeError as error:
+        raise _Unprefixed(str(error)) from None
+    except MatchNotFound as error:
+        raise _Unprefixed(repr(error)) from None
 
 
 @contextlib.contextmanager
@@ -178,17 +187,6 @@ def owner_of(caller: object) -> Owner:
     if not isinstance(caller, Caller):
         return Owner(None, None, is_admin=False)
     return Owner(caller.username, caller.credentials, is_admin=caller.is_admin)
-
-
-@contextlib.contextmanager
-def _query_errors() -> Iterator[None]:
-    """What can go wrong while a query runs, in the API's form."""
-    try:
-        yield
-    except QueryRuntimeError as error:
-        raise _Unprefixed(str(error)) from None
-    except MatchNotFound as error:
-        raise _Unprefixed(repr(error)) from None
 
 
 class _Unprefixed(ApiError):

@@ -109,6 +109,8 @@ class Method:
             )
         if self.is_query:
             return [parse_query(*params)]
+        if not names:
+            return []
         try:
             arguments = self.model.model_validate(dict(zip(names, params, strict=False)))
         except ValidationError as error:

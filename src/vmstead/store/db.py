@@ -8,6 +8,7 @@ a write counts as done (``synchronous=FULL``), so that what was answered survive
 import asyncio
 import contextlib
 import errno
+import mmap
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,10 @@ Connection = sqlite3.Connection
 Row = tuple[object, ...]
 DatabaseError = sqlite3.Error
 IntegrityError = sqlite3.IntegrityError
+
+
+#: Bytes of the header of the log's index.
+_INDEX_HEADER = 48
 
 
 class Busy(sqlite3.OperationalError):
@@ -39,6 +44,7 @@ class Database:
         self.path = path
         self._reader = reader
         self._writer = writer
+        self._index = _index_of(path, reader)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database")
 
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
@@ -49,10 +55,13 @@ class Database:
             return []
 
     @property
-    def version(self) -> int:
-        """A number that differs from an earlier one when something was written in between, by any process."""
-        number: int = self._reader.execute("PRAGMA data_version").fetchone()[0]
-        return number
+    def version(self) -> bytes:
+        """Something that differs from an earlier one when anything was written in between, by any process.
+
+        It is read before every message of every client, so SQLite itself is not asked, which would take two locks
+        of the file for it.
+        """
+        return self._index[:_INDEX_HEADER]
 
     async def write(self, change: Callable[[Connection], T]) -> T:
         """Run ``change`` in one transaction: all of it is kept, or, when it raises, nothing.
@@ -82,6 +91,7 @@ class Database:
     def close(self) -> None:
         """Finish what is being written and close the file."""
         self._thread.shutdown()
+        self._index.close()
         self._reader.close()
         self._writer.close()
 
@@ -109,6 +119,18 @@ def open_database(path: Path, steps: Mapping[int, str] | None = None) -> Databas
         writer.close()
         raise
     return Database(path, reader, writer)
+
+
+def _index_of(path: Path, reader: Connection) -> mmap.mmap:
+    """The beginning of the index of the log, which is memory that all processes share.
+
+    See https://www.sqlite.org/walformat.html#the_wal_index_header: a counter of transactions is in it, the length
+    of the log and its checksums. A commit changes it at the moment from which others can read what was committed.
+    """
+    # SQLite makes the file at the first read, and it stays for as long as anybody has the database open.
+    reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    with path.with_name(f"{path.name}-shm").open("rb") as file:
+        return mmap.mmap(file.fileno(), _INDEX_HEADER, prot=mmap.PROT_READ)
 
 
 def transaction(connection: Connection, change: Callable[[Connection], T]) -> T:

@@ -340,3 +340,23 @@ def test_a_new_file_has_todays_schema(path: Path) -> None:
         assert [str(name) for (name,) in tables] == sorted([*accounts, *rest])
         assert database.read("PRAGMA user_version") == [(max(migrations()),)]
         assert database.read("PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_the_version_changes_with_every_write_of_this_process_or_another_and_with_nothing_else(
+    path: Path, database: Database
+) -> None:
+    seen = [database.version]
+    await database.write(lambda connection: insert(connection, "a"))
+    seen.append(database.version)
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("INSERT INTO note VALUES ('b')")
+    seen.append(database.version)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    await database.write(lambda connection: insert(connection, "c"))
+    seen.append(database.version)
+    assert len(set(seen)) == 4
+    with pytest.raises(IntegrityError):
+        await database.write(lambda connection: insert(connection, "c"))
+    assert notes(database) == ["a", "b", "c"]
+    assert database.version == seen[-1]
