@@ -54,6 +54,15 @@ class Database:
         except OverflowError:
             return []
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Everything that is read during the block is of one moment."""
+        self._reader.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._reader.execute("COMMIT")
+
     @property
     def version(self) -> bytes:
         """Something that differs from an earlier one when anything was written in between, by any process.

@@ -19,7 +19,17 @@ from vmstead.rpc.registry import Namespace
 from vmstead.store.unfinished import Unfinished, noting
 from vmstead.vm import events
 from vmstead.vm.device_changes import changed, prepared
-from vmstead.vm.entries import Entry, device_entry, find, in_boot_order, placed, read_device, settled, shown
+from vmstead.vm.entries import (
+    Entry,
+    all_devices,
+    device_entry,
+    find,
+    in_boot_order,
+    placed,
+    read_device,
+    settled,
+    shown,
+)
 from vmstead.vm.reconcile import LARGEST_ORDER
 from vmstead.vm.shapes import DeviceShape
 from vmstead.vm.startable import refusals
@@ -73,7 +83,7 @@ async def create(ctx: Ctx, vm_device_create: DeviceCreate) -> Entry:
         undo() as steps,
     ):
         target = find(ctx, vm)
-        others = placed(ctx.vms.all_devices())
+        others = all_devices(ctx)
         ready = await prepared(ctx, steps, vm, device, others, old=None)
         siblings = [other for other in others if other.vm == vm]
         final = [*siblings, Placed(0, vm, order, ready)]
@@ -132,7 +142,7 @@ async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
             await held.enter_async_context(ctx.locks.edit(("vm", each), f"VM {each} is being updated"))
         await held.enter_async_context(ctx.locks.edit("devices", "Another device is being made"))
         steps = await held.enter_async_context(undo())
-        stored = next((each for each in placed(ctx.vms.all_devices()) if each.id == id), None)
+        stored = next((each for each in all_devices(ctx) if each.id == id), None)
         if stored is None or stored.vm != row["vm"]:
             read_device(ctx, id)
             raise CallError(
@@ -140,7 +150,7 @@ async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
             )
         await _check_move(ctx, stored, vm)
         device = changed(stored.device, vm_device_update.attributes, "vm_device_update.attributes")
-        others = [each for each in placed(ctx.vms.all_devices()) if each.id != id]
+        others = [each for each in all_devices(ctx) if each.id != id]
         ready = await prepared(ctx, steps, vm, device, others, old=stored.device)
         order = vm_device_update.order or None if "order" in given else stored.order
         siblings = [other for other in others if other.vm == vm]

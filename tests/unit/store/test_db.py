@@ -336,7 +336,7 @@ def test_a_new_file_has_todays_schema(path: Path) -> None:
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
         )
         accounts = ["account", "api_key", "membership", "onetime_password", "privilege", "privilege_group"]
-        rest = ["memory", "second_factor", "unfinished", "user_group", "vm", "vm_device"]
+        rest = ["memory", "second_factor", "unfinished", "user_group", "vm", "vm_device", "vm_revision"]
         assert [str(name) for (name,) in tables] == sorted([*accounts, *rest])
         assert database.read("PRAGMA user_version") == [(max(migrations()),)]
         assert database.read("PRAGMA integrity_check") == [("ok",)]
