@@ -17,6 +17,11 @@ MOST = 5_000
 #: VMs that are read one by one; for more, reading all is quicker.
 _FEW = 50
 
+_CHANGED = (
+    "SELECT revision, vm, EXISTS (SELECT 1 FROM vm WHERE id = vm_revision.vm) FROM vm_revision"
+    " WHERE revision > ? ORDER BY revision"
+)
+
 
 class Stored:
     """A VM and its devices as of one moment, as rows. It belongs to all who ask: nobody changes what is in it."""
@@ -49,7 +54,8 @@ class Kept:
         self._read = read
         self._most = most
         self._kept: dict[int, Stored] = {}
-        self._ids: list[int] | None = None
+        #: Ids of all VMs in their order, where they are known.
+        self._ids: dict[int, None] | None = None
         self._version = b""
         self._revision = 0
 
@@ -75,7 +81,9 @@ class Kept:
             return self._read_missing()
 
     def _read_missing(self) -> list[Stored]:
-        self._ids = [int(str(id)) for (id,) in self._database.read("SELECT id FROM vm ORDER BY id")]
+        if self._ids is None:
+            rows = self._database.read("SELECT id FROM vm ORDER BY id")
+            self._ids = {int(str(id)): None for (id,) in rows}
         missing = [id for id in self._ids if id not in self._kept]
         every = [None] if len(missing) > _FEW else missing
         found = {each.row["id"]: each for id in every for each in self._read(id)}
@@ -94,9 +102,9 @@ class Kept:
         if version == self._version and not at_once:
             return
         # The version first: what is committed between the two is looked at again.
-        sql = "SELECT revision, vm FROM vm_revision WHERE revision > ? ORDER BY revision"
-        for revision, vm in self._database.read(sql, (self._revision,)):
-            self._revision = int(str(revision))
-            self._kept.pop(int(str(vm)), None)
-            self._ids = None
+        for revision, vm, exists in self._database.read(_CHANGED, (self._revision,)):
+            self._revision, id = int(str(revision)), int(str(vm))
+            self._kept.pop(id, None)
+            if self._ids is not None and bool(exists) != (id in self._ids):
+                self._ids = None
         self._version = version

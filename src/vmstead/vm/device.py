@@ -23,6 +23,7 @@ from vmstead.vm.entries import (
     Entry,
     all_devices,
     device_entry,
+    devices_of,
     find,
     in_boot_order,
     placed,
@@ -83,24 +84,23 @@ async def create(ctx: Ctx, vm_device_create: DeviceCreate) -> Entry:
         undo() as steps,
     ):
         target = find(ctx, vm)
-        others = all_devices(ctx)
-        ready = await prepared(ctx, steps, vm, device, others, old=None)
-        siblings = [other for other in others if other.vm == vm]
+        siblings = devices_of(ctx, vm)
+        ready = await prepared(ctx, steps, vm, device, all_devices(ctx), old=None)
         final = [*siblings, Placed(0, vm, order, ready)]
         raise_if(await refusals(ctx, "attributes", target, final, (target, siblings)))
-        orders = _make_room(others, vm, order)
+        orders = _make_room(siblings, order)
         id = await ctx.vms.write(ctx.vms.insert_device(vm, order or None, ready.entry(), orders))
     assert isinstance(id, int)
     _tell(ctx, "added", id, vm)
     return shown(ctx, read_device(ctx, id), "VM_DEVICE_WRITE")
 
 
-def _make_room(others: Sequence[Placed], vm: int, order: int | None) -> dict[int, int]:
+def _make_room(siblings: Sequence[Placed], order: int | None) -> dict[int, int]:
     """New orders for siblings that stand where a device with an explicit order goes.
 
     Each moves to the lowest place above that is free; the others keep theirs (TrueNAS does the same).
     """
-    siblings = in_boot_order([other for other in others if other.vm == vm])
+    siblings = in_boot_order(siblings)
     if not order or order not in {sibling.effective_order for sibling in siblings}:
         return {}
     taken = {sibling.effective_order for sibling in siblings}
@@ -158,7 +158,7 @@ async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
         target = find(ctx, vm)
         before = (target, [*siblings, stored] if stored.vm == vm else siblings)
         raise_if(await refusals(ctx, "attributes", target, final, before))
-        orders = _make_room(others, vm, order) if order != stored.order or vm != stored.vm else {}
+        orders = _make_room(siblings, order) if order != stored.order or vm != stored.vm else {}
         await ctx.vms.write(ctx.vms.update_device(id, vm, order, ready.entry(), orders))
     if vm != row["vm"]:
         events.vm_changed(ctx, "changed", row["vm"])

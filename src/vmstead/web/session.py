@@ -54,13 +54,14 @@ class WebSession:
     ) -> None:
         self._application = application
         self._socket = socket
-        self._origin = origin
         self._api = api
-        self._id = str(uuid.uuid4())
-        self._codec = speaks(self._id)
+        # Members that methods use, as ``Session`` describes them; they are read several times for each call.
+        self.id = str(uuid.uuid4())
+        self.origin = origin
+        self.options = SessionOptions()
+        self._codec = speaks(self.id)
         self._context = application.context(self, api.methods)
         self.pending_login: object = None
-        self._options = SessionOptions()
         self._turns = Turns()
         services = application.services
         self._subscriptions = Subscriptions(services.bus, services.sources, self._on_event, self._on_end)
@@ -80,18 +81,6 @@ class WebSession:
     # --- what methods use -------------------------------------------------------------------------
 
     @property
-    def id(self) -> str:
-        return self._id
-
-    @property
-    def origin(self) -> Origin:
-        return self._origin
-
-    @property
-    def options(self) -> SessionOptions:
-        return self._options
-
-    @property
     def caller(self) -> Caller | None:
         return self._application.services.sessions.caller_of(self) or self._departed
 
@@ -99,7 +88,7 @@ class WebSession:
         self._application.services.sessions.login(self, caller)
         # On the unix socket every command logs in by itself; that is nothing to tell of.
         tell = log.debug if caller.credential == "UNIX_SOCKET" else log.info
-        tell("login", user=caller.username, credential=caller.credential, origin=str(self._origin))
+        tell("login", user=caller.username, credential=caller.credential, origin=str(self.origin))
         if self._is_gone:
             self._leave()
 
@@ -221,13 +210,13 @@ class WebSession:
 
     def _limited(self, call: Call) -> CallError | None:
         """The answer to somebody who calls too often without logging in; None for everybody else."""
-        if self.caller is not None or self._origin.is_unix:
+        if self.caller is not None or self.origin.is_unix:
             return None
         method = self._api.methods.get(call.method)
         if method is None or not (method.is_public and method.is_rate_limited):
             return None
         try:
-            self._application.rate_limit.check(call.method, self._origin.network)
+            self._application.rate_limit.check(call.method, self.origin.network)
         except CallError as error:
             return error
         return None
@@ -263,7 +252,7 @@ class WebSession:
                 self._sender = asyncio.ensure_future(rest)
 
     def _cut_off(self, reason: str) -> None:
-        log.warning("connection cut off", origin=str(self._origin), reason=reason)
+        log.warning("connection cut off", origin=str(self.origin), reason=reason)
         self._outbox.clear()
         if self._abort is not None:
             self._abort()
