@@ -8,7 +8,7 @@ from vmstead.devices import TYPES, Placed, load
 from vmstead.errors import NotFound
 from vmstead.kernel.model import masked
 from vmstead.ports.engine import DomainState, PowerState
-from vmstead.query.ast import And, Cmp, Path
+from vmstead.query.ast import And, Cmp
 from vmstead.store.kept import Stored
 from vmstead.vm.model import Vm
 
@@ -75,16 +75,18 @@ def _candidates(services: Services, where: And) -> list[Stored] | None:
 
     No later condition counts: an error of it is to come from the same VMs as if all had been looked at.
     """
-    match where.items[:1]:
-        case (Cmp(Path(parts=("id",)), "=", int(id), fold=False, dated=False),):
-            found = services.vms.stored(id)
-            return [] if found is None else [found]
-        case (Cmp(Path(parts=("status", "state")), "=", "RUNNING" | "SUSPENDED", fold=False, dated=False),):
-            active = services.states.active()
-            if len(active) > _FEW:
-                return None
-            ids = sorted(id for id in map(services.vms.id_of_uuid, active) if id is not None)
-            return [vm for vm in map(services.vms.stored, ids) if vm is not None]
+    first = where.items[0] if where.items else None
+    if not isinstance(first, Cmp) or first.op != "=" or first.fold or first.dated:
+        return None
+    if first.path.parts == ("id",) and isinstance(first.value, int):
+        found = services.vms.stored(first.value)
+        return [] if found is None else [found]
+    if first.path.parts == ("status", "state") and first.value in ("RUNNING", "SUSPENDED"):
+        active = services.states.active()
+        if len(active) > _FEW:
+            return None
+        ids = sorted(id for id in map(services.vms.id_of_uuid, active) if id is not None)
+        return [vm for vm in map(services.vms.stored, ids) if vm is not None]
     return None
 
 
