@@ -144,6 +144,28 @@ def test_what_another_process_writes_counts_at_once(stores: Stores) -> None:
         assert stores.answers() == stores.right_answers()
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE OR IGNORE vm SET description = 'by hand'",
+        'UPDATE OR FAIL vm_device SET attributes = \'{"dtype": "NIC"}\'',
+        "UPDATE OR IGNORE vm_device SET vm = 2 WHERE vm = 1",
+        'INSERT OR IGNORE INTO vm_device (vm, attributes) VALUES (1, \'{"dtype": "NIC"}\')',
+        'INSERT OR REPLACE INTO vm_device (id, vm, attributes) VALUES (1, 1, \'{"dtype": "NIC"}\')',
+        "UPDATE vm SET id = 9 WHERE id = 3",
+    ],
+)
+def test_however_it_is_written_it_counts(stores: Stores, statement: str) -> None:
+    filled(stores)
+    before = stores.answers()
+    with closing(sqlite3.connect(stores.path)) as other:
+        # Twice, so that revisions are given which are the highest already.
+        for _ in range(2):
+            with other:
+                other.execute(statement)
+            assert stores.answers() == stores.right_answers() != before
+
+
 def test_what_did_not_change_is_not_read_again(stores: Stores) -> None:
     filled(stores)
     one, two = stores.used.stored(1), stores.used.stored(2)
