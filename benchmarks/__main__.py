@@ -15,7 +15,7 @@ from pathlib import Path
 
 import libvirt
 
-SCRIPTS = ("ping", "listing", "among", "start", "events", "creation", "midclt", "restart", "idle")
+SCRIPTS = ("ping", "listing", "among", "start", "events", "creation", "clone", "midclt", "restart", "idle")
 
 
 def machine() -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from benchmarks.pairs import Line, by_turns, seconds
-from benchmarks.servers import folder, vmstead
-from benchmarks.startup import fill
+from benchmarks.servers import fill, folder, vmstead
 from benchmarks.wire import Wire, request
 
 COUNT = 10_000

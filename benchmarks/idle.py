@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.pairs import Line
-from benchmarks.servers import folder, vmstead
-from benchmarks.startup import memory_of
+from benchmarks.servers import folder, memory_of, vmstead
 from benchmarks.wire import Wire
 
 MEBIBYTES = 90

@@ -6,8 +6,7 @@ import libvirt
 import msgspec
 
 from benchmarks.pairs import Line, by_turns, seconds
-from benchmarks.servers import folder, vmstead
-from benchmarks.startup import fill
+from benchmarks.servers import fill, folder, vmstead
 from benchmarks.wire import Wire, request
 
 TARGET = 1.5

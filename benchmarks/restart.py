@@ -1,14 +1,17 @@
-"""Starting the server on 1,000 VMs of which 30 run, next to libvirt's own listing of them."""
+"""Starting the server: without VMs, and on 1,000 of which 30 run, next to libvirt's own listing of them."""
 
+import statistics
+import subprocess  # noqa: TID251 - measures programs
+import sys
 import time
 from collections.abc import Iterator
 
 from benchmarks.pairs import Line, by_turns, seconds
-from benchmarks.servers import folder, vmstead
-from benchmarks.startup import fill
+from benchmarks.servers import fill, folder, memory_of, vmstead
 from benchmarks.wire import Wire
 
-TARGET = 1.5
+TARGET, EMPTY, MEBIBYTES = 1.5, 0.7, 120
+LIBRARIES = "import aiohttp.web, pydantic, msgspec, structlog, libvirt, sqlite3"
 COUNT, RUNNING = 1000, 30
 DOMAIN = (
     "<domain type='qemu'><name>vm{0}</name><uuid>00000000-0000-4000-8000-{0:012}</uuid><memory>16384</memory>"
@@ -17,7 +20,36 @@ DOMAIN = (
 
 
 def lines(runs: int = 7) -> Iterator[Line]:
-    """From starting the process to its answer of how many run."""
+    """From starting the process to its answer."""
+    yield empty(runs)
+    yield from full(runs)
+
+
+def empty(runs: int) -> Line:
+    """A server that has nothing yet, with a libvirtd of its own."""
+    with folder() as place:
+
+        def ours():
+            begin = time.perf_counter()
+            with vmstead(place / "state", "private") as server, Wire(server.socket) as wire:
+                wire.call("core.ping")
+                return time.perf_counter() - begin
+
+        libraries = [sys.executable, "-c", LIBRARIES]
+        pairs = by_turns(ours, lambda: seconds(lambda: subprocess.run(libraries, check=True)), runs)
+    mine, other = pairs.middle
+    return Line(
+        "server start without VMs",
+        "importing its libraries",
+        f"at most {EMPTY} s",
+        f"{pairs.ratio.shown()}; {mine:.2f} and {other:.2f} s",
+        mine <= EMPTY,
+    )
+
+
+def full(runs: int) -> Iterator[Line]:
+    """One that asks how many run, and then for all of them."""
+    held = []
     with folder() as place:
         fill(place / "state", COUNT)
         with vmstead(place / "state", "private") as server, Wire(server.socket) as wire:
@@ -33,6 +65,8 @@ def lines(runs: int = 7) -> Iterator[Line]:
             with vmstead(place / "state", "private") as server, Wire(server.socket) as wire:
                 running = wire.call("vm.query", [["status.state", "=", "RUNNING"]], {"count": True})
                 taken = time.perf_counter() - begin
+                wire.call("vm.query")
+                held.append(memory_of(server.pid))
             assert running == RUNNING, running
             return taken
 
@@ -60,6 +94,14 @@ def lines(runs: int = 7) -> Iterator[Line]:
             f"at most {TARGET} s more",
             f"{pairs.more.shown(' s')}; {mine:.2f} and {other:.2f} s",
             pairs.more.middle <= TARGET,
+        )
+        memory = statistics.median(held)
+        yield Line(
+            f"memory with {COUNT:,} VMs, after an answer with all of them",
+            "-",
+            f"under {MEBIBYTES} MiB",
+            f"{memory:.0f} MiB",
+            memory < MEBIBYTES,
         )
 
 

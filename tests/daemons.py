@@ -28,6 +28,11 @@ needs_private_libvirtd = pytest.mark.skipif(
     reason="a private libvirtd needs root, libvirtd and QEMU",
 )
 
+needs_a_loop_device = pytest.mark.skipif(
+    os.geteuid() != 0 or not Path("/dev/loop-control").exists() or shutil.which("mkfs.ext4") is None,
+    reason="a file system in a file needs root, loop devices and mkfs.ext4",
+)
+
 
 @contextmanager
 def state_folder() -> Iterator[Path]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import shutil
 import ssl
@@ -27,8 +26,10 @@ from vmstead.ports.engine import Engine
 from vmstead.ports.host import Host
 from vmstead.ports.images import Images
 from vmstead.ports.volumes import Volumes
-from vmstead.store.db import Database, DatabaseError, open_database
-from vmstead.store.journal import Journal, open_journal
+from vmstead.store.db import Database, DatabaseError
+from vmstead.store.files import claim, open_settings, open_trail
+from vmstead.store.journal import Journal
+from vmstead.store.restore import take_back
 from vmstead.system import (
     alert,
 )
@@ -134,28 +135,26 @@ def _open_state(config: Config, stack: AsyncExitStack) -> tuple[Database, Journa
         state.parent.mkdir(parents=True, exist_ok=True)
         for folder in (state, state / "nvram", state / "pools", state / "pools" / "default"):
             _make_passable(folder)
-        lock = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StartupError(
-            f"the state folder {state} cannot be used: {error.strerror}; choose another with --state"
-        ) from error
-    stack.callback(os.close, lock)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        stack.callback(os.close, claim(state))
+        take_back(state)
     except BlockingIOError:
         raise StartupError(
             f"another server is using {state}; stop it, or choose another folder with --state"
         ) from None
+    except OSError as error:
+        raise StartupError(
+            f"the state folder {state} cannot be used: {error.strerror}; choose another with --state"
+        ) from error
     # Jobs end with the server that they ran in.
     shutil.rmtree(state / JOB_LOGS, ignore_errors=True)
     if config.is_default_state and os.geteuid() == 0 and "default" not in config.zfs_pools:
         _link_default_pool(state)
     try:
-        database = open_database(state / "vmstead.db")
+        database = open_settings(state)
         stack.callback(database.close)
-        journal = open_journal(state / "audit.db", "audit_migrations")
+        journal = open_trail(state)
     except (OSError, DatabaseError) as error:
-        raise StartupError(f"the database below {state} cannot be opened: {error}") from error
+        raise StartupError(f"the database below {state} cannot be used: {error}") from error
     stack.callback(journal.close)
     return database, journal
 

@@ -226,6 +226,9 @@ class Config:
     history: int = _setting(
         lambda: 60, _whole, "Minutes for which statistics of guests are kept; 0 for none.", "MINUTES"
     )
+    open_metrics: bool = _setting(
+        lambda: False, _flag, "Let everybody on this machine read /metrics without logging in."
+    )
     session_hours: int = _setting(lambda: 720, _positive, "Hours after which a login must be made anew.", "N")
     session_idle: int = _setting(
         lambda: 0, _whole, "Minutes without a call after which a login is over; 0 for no limit.", "N"

@@ -9,6 +9,7 @@ from vmstead.errors import NotAuthenticated
 from vmstead.kernel.bus import Bus
 from vmstead.kernel.clock import Clock
 from vmstead.kernel.consoles import Consoles
+from vmstead.kernel.counts import Counts
 from vmstead.kernel.jobs import Job, Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
@@ -49,6 +50,7 @@ class Services:
     config: Config
     clock: Clock
     bus: Bus
+    counts: Counts
     jobs: Jobs
     locks: Locks
     states: States

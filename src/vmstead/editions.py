@@ -39,6 +39,7 @@ _SINCE_26 = {
 #: What is in the answers and events of no TrueNAS.
 _ADDED = {
     "reporting.realtime": ("virtual_machines",),
+    "audit.query": ("event_data.call_id",),
     **dict.fromkeys(("vm.query", "vm.get_instance", "vm.create", "vm.update"), ("hugepages",)),
 }
 

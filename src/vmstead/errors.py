@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from vmstead import calls
+
 #: Error numbers that TrueNAS adds to those of POSIX.
 ENOMETHOD = 201
 EDATASETISLOCKED = 205
@@ -145,3 +147,40 @@ def host_errors(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise CallError(f"{what}: {error.strerror or error}", errnos.EIO) from error
+
+
+#: What is said where the host is short of something, or does not let anything be written.
+_SHORTAGES = {
+    errnos.EMFILE: "the server has as many files and connections open as it may; try again when somebody has "
+    "disconnected, or raise its limit (LimitNOFILE in its service, ulimit -n elsewhere)",
+    errnos.ENFILE: "the host has as many files open as it may (sysctl fs.file-max)",
+    errnos.ENOMEM: "the server has no memory left for this; ask for less at a time, or raise its limit",
+    errnos.EAGAIN: "the server can start no more threads; raise its limit (TasksMax in its service)",
+}
+#: Of these the operating system's own words say enough.
+_PLAIN = {errnos.ENOSPC, errnos.EDQUOT, errnos.EROFS, errnos.EIO, errnos.ESTALE, errnos.EFBIG}
+
+
+def shortage(what: str, error: BaseException) -> CallError | None:
+    """What a client is told of an error that no use case knows, where the host is to blame; else None.
+
+    Args:
+        what: what failed, such as the name of a method.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, MemoryError):
+        number = errnos.ENOMEM
+    elif isinstance(error, RuntimeError) and "start new thread" in str(error):
+        number = errnos.EAGAIN
+    if number in _PLAIN:
+        assert isinstance(error, OSError)
+        where = f"{error.filename}: " if error.filename else ""
+        return CallError(f"{what} failed: {where}{error.strerror}", number or errnos.EIO)
+    text = _SHORTAGES.get(number or 0)
+    return CallError(f"{what} failed: {text}", number or 0) if text else None
+
+
+def unexpected(what: str, error: BaseException) -> CallError:
+    """What a client is told of an error that nobody has thought of. Its own text may be for nobody to read."""
+    known = shortage(what, error)
+    return known or CallError(f"{what} failed unexpectedly; {calls.where_to_look()}")

@@ -5,6 +5,8 @@ import sys
 
 import structlog
 
+from vmstead import calls
+
 
 def configure(format: str = "auto") -> None:
     """Set up logging to standard error. ``auto`` is text on a terminal and JSON elsewhere."""
@@ -24,6 +26,7 @@ def configure(format: str = "auto") -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            with_call,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             *renderers,
@@ -36,3 +39,9 @@ def configure(format: str = "auto") -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
+
+
+def with_call(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Say in which call something happened."""
+    id = calls.current_id()
+    return event if id is None else {**event, "call": id}

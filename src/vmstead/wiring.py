@@ -13,6 +13,7 @@ from vmstead.ctx import Services
 from vmstead.kernel.bus import Bus
 from vmstead.kernel.clock import Clock
 from vmstead.kernel.consoles import Consoles
+from vmstead.kernel.counts import Counts
 from vmstead.kernel.jobs import Jobs
 from vmstead.kernel.ledger import Ledger
 from vmstead.kernel.locks import Locks
@@ -35,6 +36,7 @@ from vmstead.store.alerts import AlertStore
 from vmstead.store.audit import AuditStore
 from vmstead.store.db import Database
 from vmstead.store.factors import FactorStore
+from vmstead.store.files import KEY
 from vmstead.store.groups import GroupStore
 from vmstead.store.journal import Journal
 from vmstead.store.memory import MemoryStore
@@ -102,7 +104,7 @@ def build(
     later = _Reactions()
     bus, tasks, console_logs = Bus(), Tasks(), ConsoleFiles(config.state / CONSOLES)
     memory, account_store = MemoryStore(database), AccountStore(database)
-    seal = Seal(config.state / "secret.key")
+    seal = Seal(config.state / KEY)
     trail = AuditStore(journal, clock, config.audit_entries, later.entries_kept)
     tokens, idle = Tokens(clock, later.renewed), config.session_idle * 60 or None
     states = States(clock, later.state, later.connected, later.viewed)
@@ -111,6 +113,7 @@ def build(
         config=config,
         clock=clock,
         bus=bus,
+        counts=Counts(),
         jobs=Jobs(clock, bus, owner_of, config.state / JOB_LOGS),
         locks=Locks(clock),
         states=states,

@@ -1,5 +1,6 @@
 """``group.*`` and ``privilege.*``: roles for many at once."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from tests.api.test_auth import account
-from tests.harness import Host, server
+from tests.harness import ApiFailure, Host, server
 from vmstead.system.groups import GroupShape
 from vmstead.system.privileges import PrivilegeShape, RoleShape
 
@@ -268,3 +269,21 @@ async def test_changes_are_told_with_whom_they_concern(tmp_path: Path) -> None:
             ("group.query", "removed"),
             ("user.query", "changed"),
         ]
+
+
+async def test_what_is_done_to_a_group_while_it_is_deleted_happens_or_is_refused(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        for number in range(8):
+            one = await group(host, f"g{number}")
+            user = {"username": f"u{number}", "full_name": "U", "password_disabled": True, "group": one["id"]}
+            privilege = {"name": f"p{number}", "local_groups": [one["gid"]], "web_shell": False}
+            calls = [
+                host.api.begin("user.create", user),
+                *([host.api.begin("privilege.create", privilege)] if number % 2 else []),
+                host.api.begin("group.delete", one["id"]),
+            ]
+            for outcome in await asyncio.gather(*calls, return_exceptions=True):
+                assert not isinstance(outcome, ApiFailure) or "unexpectedly" not in outcome.reason
+            users = await host.api.call("user.query", [["username", "=", f"u{number}"]])
+            there = {each["id"] for each in await host.api.call("group.query")}
+            assert {each["group"]["id"] for each in users} <= there

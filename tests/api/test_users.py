@@ -178,6 +178,12 @@ async def test_a_group_of_its_own_goes_with_the_account(tmp_path: Path) -> None:
         assert failure.attributes == ["user_create.group"]
         await host.api.call("user.delete", made["id"])
         assert await host.api.call("group.query", [["id", "=", group]]) == []
+        # One that a privilege names stays, whatever that gives.
+        named = await user(host, group_create=True, username="named")
+        gid = (await host.api.call("group.get_instance", named["group"]["id"]))["gid"]
+        await host.api.call("privilege.create", {"name": "p", "local_groups": [gid], "web_shell": False})
+        await host.api.call("user.delete", named["id"])
+        assert (await host.api.call("group.get_instance", named["group"]["id"]))["users"] == []
         made = await user(host, group_create=True)
         await host.api.call("user.delete", made["id"], {"delete_group": False})
         failure = await host.api.failure("user.create", {**NEW, "group_create": True})

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.arch.source import ROOT
 from vmstead.config import OPTIONS
 
@@ -25,7 +27,10 @@ def test_every_difference_from_truenas_names_a_test_that_is_there() -> None:
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    documents = [
+        *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")),
+        *(ROOT / "docs").rglob("*.md"),
+    ]
     for document in documents:
         for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
             if not link.startswith("http"):
@@ -43,8 +48,9 @@ def test_decisions_are_numbered_without_gaps_and_have_all_parts() -> None:
         assert len(text.splitlines()) < 60
 
 
-def test_every_test_that_the_page_about_hardening_names_is_there() -> None:
-    named = re.findall(r"`(tests/[^`:]+)::(\w+)`", (ROOT / "docs/hardening.md").read_text())
+@pytest.mark.parametrize("page", ["docs/hardening.md", "docs/threat-model.md"])
+def test_every_test_that_the_pages_about_hardening_name_is_there(page: str) -> None:
+    named = re.findall(r"`(tests/[^`:]+)::(\w+)`", (ROOT / page).read_text())
     assert len(named) > 30
     missing = [
         f"{file}::{function}"

@@ -40,5 +40,5 @@ async def test_the_keeper_loads_nothing_but_the_standard_library() -> None:
 
 
 async def test_the_server_loads_rarely_needed_libraries_when_they_are_needed() -> None:
-    late = {"cryptography", "argon2", "click", "pyroute2"}
+    late = {"prometheus_client", "cryptography", "argon2", "click", "pyroute2"}
     assert await loaded_by("import vmstead.app") & late == set()

@@ -208,6 +208,18 @@ async def test_what_is_left_open_and_lies_about_here_does_not_reach_it(
         os.close(reader)
 
 
+async def test_nobody_but_root_reaches_it(folder: Path) -> None:
+    daemon = PrivateLibvirtd(folder / "libvirt", hide_kvm=True)
+    await daemon.ensure()
+    try:
+        sockets = [path for path in folder.rglob("*") if path.is_socket()]
+        assert folder / "libvirt/run/libvirt-sock" in sockets
+        open_to_others = [path for path in sockets if path.stat().st_mode & 0o077 or path.stat().st_uid]
+        assert open_to_others == []
+    finally:
+        await daemon.stop()
+
+
 async def test_it_ends_when_its_keeper_is_told_to(folder: Path) -> None:
     daemon = PrivateLibvirtd(folder / "libvirt", hide_kvm=True)
     await daemon.ensure()
@@ -235,3 +247,19 @@ async def test_what_is_in_the_way_of_a_start_is_told(folder: Path) -> None:
     finally:
         await engine.close()
         (folder / "libvirt/run/libvirt-sock").rmdir()
+
+
+async def test_what_was_in_run_before_the_host_started_anew_is_forgotten(folder: Path) -> None:
+    daemon = PrivateLibvirtd(folder / "libvirt", hide_kvm=True)
+    left = folder / "libvirt/run/left"
+    await daemon.ensure()
+    await daemon.stop()
+    # Such as libvirt's note that it has started those networks that start with the host.
+    left.touch()
+    await daemon.ensure()
+    await daemon.stop()
+    assert left.exists()
+    (folder / "libvirt/boot_id").write_text("another\n")
+    await daemon.ensure()
+    await daemon.stop()
+    assert not left.exists()

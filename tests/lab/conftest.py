@@ -23,6 +23,17 @@ zfs = "tank"
 """
 
 
+#: Seconds after which a test has come to a standstill: everything in the host takes ten times as long as elsewhere.
+_STANDSTILL = 1800
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests here the time they need."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(_STANDSTILL))
+
+
 @pytest.fixture(scope="session")
 def _host() -> Iterator[LabHost]:
     """A host on which the server runs as a service, from this checkout."""

@@ -30,14 +30,14 @@ async def test_choices_are_what_the_host_has(lab: LabHost) -> None:
 async def test_the_host_reaches_guests_on_its_bridge_and_on_a_vlan(lab: LabHost) -> None:
     vm = await make(
         lab,
-        image("boot", type="VIRTIO", boot=True),
+        image("connected", type="VIRTIO", boot=True),
         {"dtype": "NIC", "type": "VIRTIO", "nic_attach": "lan0", "mac": "00:a0:98:00:00:01"},
         {"dtype": "NIC", "type": "VIRTIO", "nic_attach": "lan0.5", "mac": "00:a0:98:00:00:02"},
         {"dtype": "NIC", "type": "E1000", "nic_attach": "enp1s0", "mac": "00:a0:98:00:00:03"},
         name="connected",
         bootloader="UEFI_CSM",
     )
-    await lab.fill(f"{POOL}/boot.raw")
+    await lab.fill(f"{POOL}/connected.raw")
     await lab.call("vm.start", vm)
     with lab.console(vm) as console:
         console.log_in()

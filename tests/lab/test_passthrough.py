@@ -41,7 +41,7 @@ async def test_a_guest_has_all_three_and_the_host_has_them_back_afterwards(lab: 
     assert await drivers(lab) == ["e1000e", "nvme"]
     vm = await make(
         lab,
-        image("boot", type="VIRTIO", boot=True),
+        image("passed", type="VIRTIO", boot=True),
         {"dtype": "PCI", "pptdev": CARD},
         {"dtype": "PCI", "pptdev": "0000:02:00.0"},
         {"dtype": "USB", "device": STICK, "controller_type": "qemu-xhci"},
@@ -50,7 +50,7 @@ async def test_a_guest_has_all_three_and_the_host_has_them_back_afterwards(lab: 
         machine_type="q35",
         arch_type="x86_64",
     )
-    await lab.fill(f"{POOL}/boot.raw")
+    await lab.fill(f"{POOL}/passed.raw")
     await lab.call("vm.start", vm)
     with lab.console(vm) as console:
         console.log_in()

@@ -294,6 +294,7 @@ BAD = [
     ("login_rate", "true", True, "a whole number above 0"),
     ("login_rate", '"many"', "many", "a whole number above 0"),
     ("host_power", '"perhaps"', "perhaps", "true or false"),
+    ("open_metrics", '"perhaps"', "perhaps", "true or false"),
     ("login_banner", "5", 5, "a text"),
     ("history", "-1", -1, "a whole number"),
     ("history", "true", True, "a whole number"),

@@ -16,6 +16,7 @@ from vmstead.errors import (
     ValidationErrors,
     errname,
     raise_if,
+    unexpected,
 )
 
 
@@ -92,3 +93,28 @@ def test_problems_are_raised_all_at_once() -> None:
 def test_no_problems_are_no_error() -> None:
     raise_if([])
     raise_if(iter(()))
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            OSError(errno.EMFILE, "Too many open files", "/x"),
+            "[EMFILE] vm.start failed: the server has as many",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/x"),
+            "[ENOSPC] vm.start failed: /x: No space left",
+        ),
+        (OSError(errno.EROFS, "Read-only file system"), "[EROFS] vm.start failed: Read-only file system"),
+        (MemoryError(), "[ENOMEM] vm.start failed: the server has no memory left"),
+        (RuntimeError("can't start new thread"), "[EAGAIN] vm.start failed: the server can start no more"),
+        (RuntimeError("a secret"), "[EFAULT] vm.start failed unexpectedly; the server's log tells more"),
+        (OSError(errno.ENOENT, "No such file", "/secret"), "[EFAULT] vm.start failed unexpectedly; the"),
+        (KeyError("secret"), "[EFAULT] vm.start failed unexpectedly; the server's log tells more"),
+    ],
+)
+def test_what_the_host_is_short_of_is_told_and_nothing_else_of_what_nobody_has_thought_of(
+    error: Exception, text: str
+) -> None:
+    assert str(unexpected("vm.start", error)).startswith(text)

@@ -8,6 +8,7 @@ system below can. What is known of datasets lies with the volumes::
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import stat
@@ -48,10 +49,15 @@ class DirPools(Pools):
         volumes = await self._volumes.list()
 
         def describe() -> list[Dataset]:
-            found = [self._filesystem(name) for name in self._filesystems()]
+            found = []
+            for name in self._filesystems():
+                # What has gone since it was listed is none any more.
+                with contextlib.suppress(FileNotFoundError):
+                    found.append(self._filesystem(name))
             for volume in volumes:
-                path, properties = volume.source.path, self._notes.of(volume.name)
-                found.append(self._dataset(volume.name, path, volume.size, properties))
+                with contextlib.suppress(FileNotFoundError):
+                    path, properties = volume.source.path, self._notes.of(volume.name)
+                    found.append(self._dataset(volume.name, path, volume.size, properties))
             return sorted(found, key=lambda dataset: dataset.name)
 
         return await in_thread(describe)
@@ -249,10 +255,13 @@ class DirPools(Pools):
         found = []
         for pool, root in self._pools.items():
             base = real(root, may_be_missing=True) / VOLUMES / SNAPSHOTS
-            for path in base.rglob("*@*"):
-                if stat.S_ISREG(path.lstat().st_mode):
-                    rest = str(path.relative_to(base)).rpartition("@")[0]
-                    found.append(self._snapshot(f"{pool}/{rest}", path))
+            files = (Path(folder, file) for folder, _, files in os.walk(base) for file in files)
+            for path in files:
+                rest, at, _ = str(path.relative_to(base)).rpartition("@")
+                # What has gone since it was listed is none any more.
+                with contextlib.suppress(FileNotFoundError):
+                    if at and stat.S_ISREG(path.lstat().st_mode):
+                        found.append(self._snapshot(f"{pool}/{rest}", path))
         return sorted(found, key=lambda each: (each.dataset, each.number, each.name))
 
     def _snapshot(self, dataset: str, path: Path) -> Snapshot:

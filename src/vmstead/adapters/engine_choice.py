@@ -6,12 +6,14 @@ import os
 import pwd
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vmstead.adapters import accelerator
 from vmstead.adapters.libvirt_engine import LibvirtEngine, Target
+from vmstead.adapters.libvirt_engine.networks import LibvirtNetworks
 from vmstead.adapters.libvirt_engine.target import Provider
 from vmstead.adapters.linux_host import LinuxHost
 from vmstead.adapters.memory_engine import MemoryEngine, Script
@@ -20,6 +22,7 @@ from vmstead.config import Config
 from vmstead.kernel.clock import Clock
 from vmstead.ports.engine import Engine, EngineError, EngineErrorKind
 from vmstead.ports.host import Host
+from vmstead.ports.networks import NatNetworks
 
 _SYSTEM_TPM_STATES = Path("/var/lib/libvirt/swtpm")
 #: Folder of the console logs, below the state.
@@ -66,6 +69,16 @@ def provider_for(config: Config, host: Host, around: Surroundings = THIS_MACHINE
     return provide
 
 
+def tpm_folders(state: Path, around: Surroundings = THIS_MACHINE) -> dict[str, Path]:
+    """Where each kind of libvirt that may serve this state folder keeps a folder for each guest's TPM."""
+    if not around.is_root:
+        return {"session": _session_settings() / "libvirt/qemu/swtpm"}
+    return {
+        "private": PrivateLibvirtd(state / "libvirt", hide_kvm=False).tpm_states,
+        "system": _SYSTEM_TPM_STATES,
+    }
+
+
 async def choose_engine(config: Config, host: Host, around: Surroundings = THIS_MACHINE) -> str:
     """What ``auto`` means here: the system's libvirt, the user's, or a private one. Others stay as they are."""
     if config.engine != "auto":
@@ -90,6 +103,45 @@ def _any_answers(sockets: tuple[Path, ...]) -> bool:
     return False
 
 
+@asynccontextmanager
+async def nat_networks(
+    config: Config, host: Host, around: Surroundings = THIS_MACHINE, *, start: bool = True
+) -> AsyncIterator[NatNetworks | None]:
+    """The networks that libvirt keeps on this machine for guests of a server with these settings.
+
+    None where there is no libvirt that can keep any: one without root, of another machine, or none at all.
+
+    Args:
+        start: start a private libvirtd for the time of the block where none runs; else there is none either.
+
+    Raises:
+        EngineError: it cannot be reached.
+    """
+    name = await choose_engine(config, host, around)
+    if name == "private" and around.is_root:
+        accel, _ = await asyncio.to_thread(accelerator.choose, config.accel, GUEST_USER)
+        daemon = _daemon(config, accel)
+        # One that runs is the server's, and stays as it is: its settings may be others.
+        async with contextlib.AsyncExitStack() as steps:
+            if not await daemon.is_running():
+                if not start:
+                    yield None
+                    return
+                await daemon.ensure()
+                steps.push_async_callback(daemon.stop)
+            yield await steps.enter_async_context(LibvirtNetworks.at(daemon.uri))
+    elif name == "qemu:///system" or name.startswith(("qemu+unix:///system", "test:")):
+        async with LibvirtNetworks.at(name) as networks:
+            yield networks
+    else:
+        yield None
+
+
+def _daemon(config: Config, accel: str) -> PrivateLibvirtd:
+    consoles = config.state / CONSOLES
+    return PrivateLibvirtd(config.state / "libvirt", hide_kvm=accel != "kvm", bounded=consoles)
+
+
 async def _private(config: Config, around: Surroundings) -> Target:
     if not around.is_root:
         raise EngineError(
@@ -101,8 +153,7 @@ async def _private(config: Config, around: Surroundings) -> Target:
             "libvirtd is not installed; install it with: apt-get install libvirt-daemon-system",
         )
     accel, reason = await asyncio.to_thread(accelerator.choose, config.accel, GUEST_USER)
-    consoles = config.state / CONSOLES
-    daemon = PrivateLibvirtd(config.state / "libvirt", hide_kvm=accel != "kvm", bounded=consoles)
+    daemon = _daemon(config, accel)
     await daemon.ensure()
 
     async def leave(guests_are_running: bool) -> None:

@@ -18,6 +18,7 @@ from vmstead.adapters import (
     linux_network,
     linux_services,
 )
+from vmstead.adapters.listening import listening_ports
 from vmstead.ports.counters import HostCounters
 from vmstead.ports.disks import BlockDevice
 from vmstead.ports.hardware import PciAddress, PciDevice, UsbDevice
@@ -26,7 +27,6 @@ from vmstead.ports.machine import Machine, RunState, ServiceNames, ServiceState,
 from vmstead.ports.network import Link, NetworkSettings
 
 _BOOT_ID = "sys/kernel/random/boot_id"
-_TCP_LISTEN = "0A"
 _ROUTE_UP, _ROUTE_GATEWAY = 0x1, 0x2
 
 
@@ -84,7 +84,7 @@ class LinuxHost:
         return await asyncio.to_thread(_default_interface, self._proc / "net/route")
 
     async def listening_ports(self) -> frozenset[int]:
-        return await asyncio.to_thread(_listening_ports, self._proc / "net")
+        return await asyncio.to_thread(listening_ports, self._proc)
 
     async def firmware(self) -> frozenset[str]:
         return await asyncio.to_thread(_names, self._firmware_folder)
@@ -179,27 +179,31 @@ def _resident(proc: Path, pids: Mapping[str, int]) -> dict[str, int]:
 def _interfaces(net: Path) -> dict[str, Interface]:
     found = {}
     for folder in sorted(net.iterdir()):
+        try:
+            parts = frozenset(os.listdir(folder))
+        except OSError:
+            continue  # it is no folder, or gone
         # A port of a bond carries nothing of its own.
-        if folder.name == "lo" or not folder.is_dir() or (folder / "bonding_slave").exists():
+        if folder.name == "lo" or "bonding_slave" in parts:
             continue
-        master = folder / "brport" / "bridge"
+        is_bridge = "bridge" in parts
         found[folder.name] = Interface(
             name=folder.name,
-            is_bridge=(folder / "bridge").is_dir(),
-            bridge=master.resolve().name if master.exists() else None,
-            is_wireless=(folder / "wireless").exists() or (folder / "phy80211").exists(),
-            is_virtual=not (folder / "device").exists() and not _stands_for_devices(folder),
-            description="bridge" if (folder / "bridge").is_dir() else "",
+            is_bridge=is_bridge,
+            bridge=(folder / "brport" / "bridge").resolve().name if "brport" in parts else None,
+            is_wireless=not parts.isdisjoint({"wireless", "phy80211"}),
+            is_virtual="device" not in parts and not _stands_for_devices(folder, parts),
+            description="bridge" if is_bridge else "",
         )
     return found
 
 
-def _stands_for_devices(folder: Path) -> bool:
+def _stands_for_devices(folder: Path, parts: frozenset[str]) -> bool:
     """A bond or a VLAN: it has no device itself and leads to those of others."""
     with contextlib.suppress(OSError):
         if "DEVTYPE=vlan" in (folder / "uevent").read_text().splitlines():
             return True
-    return (folder / "bonding").exists()
+    return "bonding" in parts
 
 
 def _default_interface(table: Path) -> str | None:
@@ -211,20 +215,6 @@ def _default_interface(table: Path) -> str | None:
         if destination == mask == "00000000" and int(flags, 16) & wanted == wanted:
             routes.append((int(metric), name))
     return min(routes)[1] if routes else None
-
-
-def _listening_ports(net: Path) -> frozenset[int]:
-    ports = set()
-    for table in ("tcp", "tcp6"):
-        try:
-            lines = (net / table).read_text().splitlines()[1:]
-        except FileNotFoundError:
-            continue  # no IPv6
-        for line in lines:
-            _, local, _, state, *_ = line.split()
-            if state == _TCP_LISTEN:
-                ports.add(int(local.rpartition(":")[2], 16))
-    return frozenset(ports)
 
 
 def _names(folder: Path) -> frozenset[str]:

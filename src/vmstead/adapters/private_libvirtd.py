@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import pwd
+import shutil
 import signal
 import socket
 import sys
@@ -21,6 +22,8 @@ from vmstead.ports.engine import EngineError, EngineErrorKind
 #: Whom distributions run guests as; a guest that breaks out of QEMU is then nobody of importance.
 GUEST_USER = "libvirt-qemu"
 
+#: The kernel's start, and that of the first process: a container starts anew without its host.
+_BOOT_ID, _FIRST = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/1/stat")
 #: Bytes that the kernel takes as the address of a unix socket.
 _LONGEST_SOCKET = 107
 
@@ -94,10 +97,11 @@ class PrivateLibvirtd:
             )
         await asyncio.to_thread(_make_folder, self._root)
         recipe = self._write_configuration()
-        if await asyncio.to_thread(self._answers):
+        if await self.is_running():
             if (self._root / "recipe").read_text() == recipe:
                 return
             await self.stop()
+        await asyncio.to_thread(self._forget_other_boots)
         (self._root / "recipe").write_text(recipe)
         options = ["--hide-kvm"] if self._hide_kvm else []
         if self._bounded is not None:
@@ -112,6 +116,10 @@ class PrivateLibvirtd:
                 EngineErrorKind.UNREACHABLE,
                 f"a private libvirtd could not be started: {error.output.strip()}",
             ) from error
+
+    async def is_running(self) -> bool:
+        """Whether the daemon is there and accepts connections."""
+        return await asyncio.to_thread(self._answers)
 
     async def stop(self) -> None:
         """End the daemon and wait until it is gone. Guests go on.
@@ -146,6 +154,17 @@ class PrivateLibvirtd:
             except OSError:
                 return False
         return self._pid() is not None
+
+    def _forget_other_boots(self) -> None:
+        """Take away what libvirt keeps in /run, where the host has started anew since.
+
+        By that it knows for instance whether it has started those networks yet that start with the host.
+        """
+        began = _FIRST.read_text().rpartition(")")[2].split()[19]
+        present, note = f"{_BOOT_ID.read_text().strip()} {began}\n", self._root / "boot_id"
+        if note.exists() and note.read_text() != present:
+            shutil.rmtree(self._root / "run", ignore_errors=True)
+        note.write_text(present)
 
     def _pid(self) -> int | None:
         try:

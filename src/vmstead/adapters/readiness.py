@@ -47,6 +47,8 @@ async def examine(
         yield _kvm(config, guest_user)
         yield await _firmware(host)
         yield _tpm()
+        for finding in _nat(around):
+            yield finding
     yield await _memory(host)
     for finding in await _state(config, host, None if pretends else guest_user):
         yield finding
@@ -114,6 +116,14 @@ def _tpm() -> Finding:
         text = "swtpm is not installed: VMs with a TPM do not start"
         return Finding("tpm", Verdict.POOR, text, "apt-get install swtpm swtpm-tools")
     return Finding("tpm", Verdict.GOOD, "swtpm is installed")
+
+
+def _nat(around: Surroundings) -> list[Finding]:
+    """What networks behind the host's address need: only root makes any."""
+    if not around.is_root or shutil.which("dnsmasq") is not None:
+        return []
+    text = "dnsmasq is not installed: vmstead network create-nat can make no network"
+    return [Finding("nat", Verdict.POOR, text, "apt-get install dnsmasq-base")]
 
 
 async def _memory(host: Host) -> Finding:

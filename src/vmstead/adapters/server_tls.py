@@ -55,7 +55,8 @@ class ServerTls:
         try:
             if self._names is not None:
                 await self._renew(dt.datetime.fromtimestamp(now, dt.UTC), self._names)
-            await asyncio.to_thread(self._load)
+            # Here and not on a thread: a context must not change while another thread works with it.
+            self._load()
         except (OSError, ssl.SSLError) as error:
             text = getattr(error, "strerror", None) or error
             raise TlsError(f"the certificate {self._file} cannot be used: {text}") from error

@@ -7,7 +7,6 @@ trail.
 
 import asyncio
 import os
-import pwd
 import re
 import sys
 import time
@@ -19,10 +18,10 @@ from typing import Any, TypeVar
 
 import click
 
+from vmstead.cli.audited import entry
 from vmstead.cli.options import read_settings, settings_options
 from vmstead.cli.tables import table
 from vmstead.kernel.clock import SystemClock
-from vmstead.rpc.audit import Entry
 from vmstead.rpc.caller import FULL_ADMIN
 from vmstead.store.accounts import (
     Account,
@@ -32,10 +31,11 @@ from vmstead.store.accounts import (
     keeping_an_administrator,
 )
 from vmstead.store.audit import AuditStore
-from vmstead.store.db import Connection, Database, DatabaseError, open_database
+from vmstead.store.db import Connection, Database, DatabaseError
 from vmstead.store.factors import FactorStore
+from vmstead.store.files import KEY, open_settings, open_trail
 from vmstead.store.groups import GroupStore
-from vmstead.store.journal import Journal, open_journal
+from vmstead.store.journal import Journal
 from vmstead.store.seal import Seal
 from vmstead.system import twofactor
 from vmstead.system.roles import ROLES, is_everything
@@ -87,7 +87,7 @@ class Desk:
         def recorded(connection: Connection) -> T:
             result = wanted(connection)
             # Before the transaction ends: no change without its entry.
-            trail.note_now(_entry(method, what))
+            trail.note_now(entry(method, what))
             return result
 
         try:
@@ -98,29 +98,27 @@ class Desk:
             ) from None
 
 
-def _entry(method: str, what: str) -> Entry:
-    uid = os.getuid()
-    try:
-        name = pwd.getpwuid(uid).pw_name
-    except KeyError:
-        name = f"uid {uid}"
-    data = {"method": method, "params": [], "description": what, "authenticated": True, "authorized": True}
-    where = {"vers": {"major": 0, "minor": 1}, "origin": "vmstead command", "protocol": "CLI"}
-    return Entry("127.0.0.1", name, None, "METHOD_CALL", data, {**where, "credentials": None})
-
-
 @contextmanager
 def open_desk(given: dict[str, object], config_file: Path | None) -> Iterator[Desk]:
     """Open the database of the settings. What is in the way ends the command with one line."""
     state = read_settings(given, config_file).config.state
     try:
         state.mkdir(mode=0o711, parents=True, exist_ok=True)
-        database = open_database(state / "vmstead.db")
-        journal = open_journal(state / "audit.db", "audit_migrations")
+        database = open_settings(state)
+        journal = open_trail(state, thoroughly=False)
     except (OSError, DatabaseError) as error:
-        raise click.ClickException(f"the database below {state} cannot be opened: {error}") from None
+        raise click.ClickException(f"the database below {state} cannot be used: {error}") from None
     with closing(database), closing(journal):
-        yield Desk(database, journal, Seal(state / "secret.key"))
+        yield Desk(database, journal, Seal(state / KEY))
+
+
+def note(state: Path, method: str, what: str) -> None:
+    """Record something that a command has done. Where the trail cannot be written, that is told and no more."""
+    try:
+        with closing(open_trail(state, thoroughly=False)) as journal:
+            AuditStore(journal, SystemClock(), sys.maxsize, lambda: 0.0).note_now(entry(method, what))
+    except (OSError, DatabaseError) as error:
+        click.echo(f"Not recorded in the audit trail: {error}", err=True)
 
 
 @click.group()

@@ -19,9 +19,18 @@ _SECTIONS = {
         "job": ("vmstead.cli.verbs.job:job", "What the server is doing, and has done."),
         "image": ("vmstead.cli.verbs.image:image", "Disk images and ISO files, to and from the server."),
         "volume": ("vmstead.cli.verbs.volume:volume", "Volumes: the disks of virtual machines."),
+        "network": (
+            "vmstead.cli.network:network",
+            "Networks for virtual machines: behind this machine's address, or bridges over its cards.",
+        ),
         "user": ("vmstead.cli.accounts:user", "Accounts that may log in."),
         "api-key": ("vmstead.cli.api_keys:api_key", "API keys of accounts."),
         "config": ("vmstead.cli.settings:config", "Show the settings and where they come from."),
+        "backup": (
+            "vmstead.cli.backup:backup",
+            "Save the settings: machines, accounts, keys; not the disks.",
+        ),
+        "restore": ("vmstead.cli.backup:restore", "Put saved settings in place of those that are there."),
         "reference": ("vmstead.cli.reference:reference", "Write the API reference."),
         "demo": ("vmstead.cli.demo:demo", "Make and start a small Linux guest to look at."),
         "completion": ("vmstead.cli.completion:completion", "Make a shell complete commands and names."),

@@ -28,6 +28,9 @@ before the verb: `vmstead vm --uri wss://vmhost list`.
 - Colours are for terminals, and not there with `NO_COLOR` set.
 - What destroys something says what will be lost and asks; `--yes` answers beforehand.
 - `vmstead completion` makes bash, zsh and fish complete commands, options and names of virtual machines.
+
+`vmstead network` changes the network of this machine, as root; `user` and `api-key` work on its accounts. They need no
+server.
 """
 
 

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field
@@ -27,6 +28,7 @@ def _mac(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=10_000)
 def canonical_mac(mac: str) -> str:
     """The form in which two spellings of an address are equal: lower case, with colons."""
     digits = re.sub("[:-]", "", mac).lower()

@@ -1,6 +1,7 @@
 """Time as a thing that is passed in, so that a test of a 90 second wait takes no time."""
 
 import asyncio
+import contextvars
 import heapq
 import itertools
 import time
@@ -40,7 +41,9 @@ class SystemClock:
         return time.monotonic()
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
-        return asyncio.get_running_loop().call_later(delay, callback)
+        # What happens later and again does not belong to the call during which it was arranged.
+        empty = contextvars.Context()
+        return asyncio.get_running_loop().call_later(delay, callback, context=empty)
 
 
 class ManualClock:
@@ -92,7 +95,7 @@ class _ManualTimer:
     def fire(self) -> None:
         if not self.cancelled:
             self.cancelled = True
-            self._callback()
+            contextvars.Context().run(self._callback)
 
 
 def date(seconds: float) -> dict[str, int]:

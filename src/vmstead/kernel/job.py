@@ -1,6 +1,7 @@
 """One job: its record, and the handle that its body reports through. ``kernel/jobs.py`` runs them."""
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -67,6 +68,7 @@ class Job:
     error_text: str | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
     body: Callable[["Job"], Awaitable[object]] | None = None
+    context: contextvars.Context | None = None
     task: "asyncio.Task[None] | None" = None
     pipe: Pipe | None = None
     log: JobLog | None = None

@@ -9,6 +9,7 @@ carries the whole record, so a client needs nothing else to follow it.
 """
 
 import asyncio
+import contextvars
 import errno
 import itertools
 from collections.abc import Awaitable, Callable, Iterable
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from vmstead.errors import ApiError, CallError, NotFound
+from vmstead.errors import ApiError, CallError, NotFound, unexpected
 from vmstead.kernel.bus import Bus, Change, Event
 from vmstead.kernel.clock import Clock
 from vmstead.kernel.encode import encode
@@ -56,6 +57,8 @@ class Jobs:
         self._queues: dict[str, list[Job]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._quiet: set[int] = set()
+        #: Jobs that have ended, by how; those that are forgotten too.
+        self.ended: dict[JobState, int] = dict.fromkeys((s for s in JobState if s.is_final), 0)
 
     def submit(
         self,
@@ -95,6 +98,8 @@ class Jobs:
             started=self._clock.now(),
             publish=self._progressed,
             body=body,
+            # A job that waits for its turn is started by the end of another, and still belongs to its own call.
+            context=contextvars.copy_context(),
             pipe=pipe,
         )
         if has_log and self._logs is not None:
@@ -147,6 +152,10 @@ class Jobs:
         """The records that this viewer may see, oldest first. With ``raw``, secrets in results are shown."""
         return [job.row(raw=raw) for job in self._jobs.values() if job.visible_to(viewer)]
 
+    def count(self, state: JobState) -> int:
+        """How many jobs are in that state; of those that have ended, the ones that are remembered."""
+        return sum(job.state is state for job in self._jobs.values())
+
     def abort(self, job: Job) -> None:
         """Stop a job that has not ended; a waiting one never starts."""
         if job.task is not None:
@@ -169,7 +178,7 @@ class Jobs:
         job.state = JobState.RUNNING
         self._publish(job, "changed")
         task = asyncio.get_running_loop().create_task(
-            self._perform(job, job.body), name=f"job {job.id} {job.method}"
+            self._perform(job, job.body), name=f"job {job.id} {job.method}", context=job.context
         )
         job.task = task
         self._tasks.add(task)
@@ -192,7 +201,7 @@ class Jobs:
             self._finish(job, JobState.FAILED)
         except Exception as error:
             log.exception("job failed unexpectedly", job=job.id, method=job.method)
-            job.error = CallError(f"{job.method} failed unexpectedly; the server's log tells more")
+            job.error = unexpected(job.method, error)
             job.error.__cause__ = error
             job.error_text = str(job.error)
             self._finish(job, JobState.FAILED)
@@ -203,8 +212,9 @@ class Jobs:
 
     def _finish(self, job: Job, state: JobState) -> None:
         job.state = state
+        self.ended[state] += 1
         job.finished = self._clock.now()
-        job.body = job.task = None
+        job.body = job.task = job.context = None
         following = self._leave_queue(job)
         self._publish(job, "changed")
         job.done.set()

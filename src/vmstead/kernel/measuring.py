@@ -1,5 +1,6 @@
 """What the machine and its guests use: read while somebody wants to know, and kept for a while."""
 
+import asyncio
 from collections.abc import Callable
 
 from vmstead.kernel.clock import Clock
@@ -31,6 +32,8 @@ class Measuring:
         seconds: int,
     ) -> None:
         self._readings = Readings(clock, states, engine, host, pools)
+        self._tasks = tasks
+        self._asked: asyncio.Future[Reading] | None = None
         self._meter = Meter(clock, tasks, self._readings.take)
         self.history = History(self._meter, seconds, lambda: bool(states.active()))
 
@@ -50,6 +53,22 @@ class Measuring:
                 stops.pop()()
 
         return stop
+
+    async def now(self) -> Reading:
+        """One reading for who asks now, pools and all. Who asks meanwhile gets the same one."""
+        if self._asked is None:
+            self._asked = asyncio.get_running_loop().create_future()
+            self._tasks.start(self._take_for(self._asked), name="reading counters for somebody")
+        return await asyncio.shield(self._asked)
+
+    async def _take_for(self, asked: "asyncio.Future[Reading]") -> None:
+        stop = self._readings.want_pools()
+        try:
+            asked.set_result(await self._readings.take())
+        finally:
+            stop()
+            asked.cancel()
+            self._asked = None
 
     def check(self) -> None:
         """Guests have begun or ended."""

@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 #: How much of a failing program's output goes into the error text.
 _OUTPUT_IN_ERROR = 2000
+#: Bytes of output that are of interest where a file has it all.
+_MOST = 1 << 20
 #: Bytes that are read at a time from a program whose lines are wanted as they come.
 _PIECE = 64 * 1024
 
@@ -41,6 +43,7 @@ async def run(
     timeout: float = 600.0,
     on_line: Callable[[str], None] | None = None,
     files: Collection[int] = (),
+    leaves: bool = False,
 ) -> bytes:
     """Run a program to its end and return what it wrote to standard output.
 
@@ -55,16 +58,24 @@ async def run(
         on_line: told each line of standard output when it is complete; a carriage return ends one too, as
             programs write their progress. What it raises ends the program and the call.
         files: descriptors that the program gets, under the same numbers.
+        leaves: it leaves others running, who may hold its output open: it is over when it has ended itself. Not
+            with ``on_line``.
 
     Raises:
         CommandError: it is not installed, failed, or took longer than ``timeout``.
     """
     # A task of its own: a start that is cancelled half-way may never end.
-    starting = asyncio.get_running_loop().create_task(_start(argv, stdin, env or {}, files))
+    outputs = (
+        (_file("stdout"), _file("stderr")) if leaves else (asyncio.subprocess.PIPE, asyncio.subprocess.PIPE)
+    )
+    starting = asyncio.get_running_loop().create_task(_start(argv, stdin, env or {}, files, outputs))
     try:
         async with asyncio.timeout(timeout):
             process = await asyncio.shield(starting)
-            if on_line is None:
+            if leaves:
+                await process.wait()
+                stdout, stderr = (os.pread(each, _MOST, 0) for each in outputs)
+            elif on_line is None:
                 stdout, stderr = await process.communicate()
             else:
                 stdout, stderr = await _followed(process, on_line)
@@ -76,16 +87,28 @@ async def run(
         if isinstance(error, TimeoutError):
             raise CommandError(argv, None, f"killed after {timeout:g} seconds") from None
         raise
+    finally:
+        for each in outputs if leaves else ():
+            os.close(each)
     if process.returncode != 0:
         raise CommandError(argv, process.returncode, (stderr or stdout).decode(errors="replace"))
     return stdout
 
 
+def _file(name: str) -> int:
+    """A file in memory, which no other program gets by chance."""
+    return os.memfd_create(name, os.MFD_CLOEXEC)
+
+
 async def _start(
-    argv: Sequence[str], stdin: bytes, env: Mapping[str, str], files: Collection[int]
+    argv: Sequence[str],
+    stdin: bytes,
+    env: Mapping[str, str],
+    files: Collection[int],
+    outputs: tuple[int, int],
 ) -> asyncio.subprocess.Process:
     # A file in memory, and no pipe: what does not read it, or ends before it is written, is nobody's concern.
-    source = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    source = _file("stdin")
     try:
         with os.fdopen(source, "wb", closefd=False) as file:
             file.write(stdin)
@@ -93,8 +116,8 @@ async def _start(
         return await asyncio.create_subprocess_exec(  # noqa: TID251 - the one place that may
             *argv,
             stdin=source,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=outputs[0],
+            stderr=outputs[1],
             env={**os.environ, "LC_ALL": "C", **env},
             start_new_session=True,
             pass_fds=tuple(files),

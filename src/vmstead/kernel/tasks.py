@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 
@@ -20,16 +21,21 @@ class Tasks:
     """Keeps running tasks from being forgotten, and ends them in order."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self, coroutine: Coroutine[object, object, None], *, name: str) -> "asyncio.Task[None]":
         """Run a coroutine; an exception that leaves it is logged."""
-        task = asyncio.get_running_loop().create_task(coroutine, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self.keep(task, name=name)
         return task
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def keep(self, task: "asyncio.Task[Any]", *, name: str) -> None:
+        """Take over a task that has begun elsewhere."""
+        task.set_name(name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task failed unexpectedly", task=task.get_name(), exc_info=error)

@@ -54,6 +54,7 @@ _CALLS: dict[str, list[Any]] = {
     ],
     "pool.dataset.recommended_zvol_blocksize": ["default"],
     "pool.filesystem_choices": [["FILESYSTEM"]],
+    "pool.snapshot.rollback": ["tank/web01@before", {"recursive": True}],
     "pool.snapshot.create": [{"dataset": "default/web01", "name": "before-upgrade"}],
     "pool.snapshot.get_instance": ["default/web01@before-upgrade"],
     "pool.snapshot.clone": [{"snapshot": "default/web01@before-upgrade", "dataset_dst": "default/web01-old"}],

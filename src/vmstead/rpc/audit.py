@@ -12,7 +12,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from vmstead.errors import ApiError
+from vmstead import calls
+from vmstead.errors import ApiError, shortage
 from vmstead.kernel.model import PLACEHOLDER, masked, masked_input
 from vmstead.rpc import protocol
 from vmstead.rpc.caller import Caller, Origin
@@ -83,7 +84,9 @@ async def recorded(ctx: Recording, method: Method, params: Sequence[object]) -> 
     except BaseException as error:
         # What else is raised was not written for others to read.
         is_aborted = isinstance(error, asyncio.CancelledError)
-        ctx.trail.end(number, "aborted" if is_aborted else "failed unexpectedly; the server's log tells more")
+        known = shortage(method.name, error)
+        text = known.reason if known else f"failed unexpectedly; {calls.where_to_look()}"
+        ctx.trail.end(number, "aborted" if is_aborted else text)
         raise
     ctx.trail.end(number, None)
 
@@ -145,13 +148,17 @@ def entry_of(
     event_data: Mapping[str, object],
     username: str = "",
 ) -> Entry:
-    """An entry about somebody: ``caller``, or, where nobody has logged in, the ``username`` that was given."""
+    """An entry about somebody: ``caller``, or, where nobody has logged in, the ``username`` that was given.
+
+    The id of the call is in it, by which the log tells of it too.
+    """
+    call = calls.current_id()
     return Entry(
         address="127.0.0.1" if origin.is_unix else origin.address,
         username=caller.username if caller else str(_shortened(username)),
         session=session,
         event=event,
-        event_data=event_data,
+        event_data=event_data if call is None else {**event_data, "call_id": call},
         service_data={
             "vers": {"major": 0, "minor": 1},
             "origin": str(origin),

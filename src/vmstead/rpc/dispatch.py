@@ -1,14 +1,18 @@
 """One call, from frame to frame."""
 
+import asyncio
 import contextlib
 import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from time import perf_counter
 from typing import Protocol, Self
 
 import structlog
 
-from vmstead.errors import ApiError, CallError, NotAuthorized
+from vmstead.errors import ApiError, CallError, NotAuthenticated, NotAuthorized, unexpected
+from vmstead.kernel import counts
+from vmstead.kernel.counts import Counts
 from vmstead.kernel.jobs import Job, Jobs, Owner
 from vmstead.kernel.pipes import Pipe, PipeBroken
 from vmstead.query import MatchNotFound, QueryRuntimeError
@@ -36,6 +40,10 @@ class Context(Protocol):
     @property
     def trail(self) -> Trail:
         """Where changing calls are recorded."""
+
+    @property
+    def counts(self) -> Counts:
+        """Where calls are counted."""
 
     def in_job(self, job: Job) -> Self:
         """The same context for the body of a job."""
@@ -69,19 +77,15 @@ async def answer(
             result = result.id if by_number else await result.outcome()
         return codec.result(call, result)
     except Busy as busy:
+        ctx.counts.called(call.method if call.method in methods else counts.UNKNOWN, counts.LIMITED, 0.0)
         return codec.too_many_calls(call, str(busy))
     except UnknownMethod:
         return codec.unknown_method(call, methods.keys())
     except ApiError as error:
         return codec.error(call, error)
-    except Exception:
+    except Exception as error:
         log.exception("call failed unexpectedly", method=call.method)
-        return codec.error(call, unexpected(call.method))
-
-
-def unexpected(method: str) -> CallError:
-    """What a client is told of an error that nobody has thought of."""
-    return CallError(f"{method} failed unexpectedly; the server's log tells more")
+        return codec.error(call, unexpected(call.method, error))
 
 
 class UnknownMethod(Exception):
@@ -94,16 +98,32 @@ async def perform(
     """Find, authorize, check and run a method. Returns its result, or the job that it became."""
     method = methods.get(call.method)
     if method is None:
+        ctx.counts.called(counts.UNKNOWN, counts.REFUSED, 0.0)
         raise UnknownMethod
-    authorize(ctx, method, call.params)
-    if method.is_job:
-        return submit(ctx, method, call.params, message_id=message_id)
-    if method.audit:
-        async with recorded(ctx, method, call.params):
-            return await method.function(ctx, *method.bind(call.params))
-    arguments = method.bind(call.params)
-    with _query_errors():
-        return await method.function(ctx, *arguments)
+    began, outcome = perf_counter(), counts.FAILED
+    try:
+        authorize(ctx, method, call.params)
+        result: object
+        if method.is_job:
+            result = submit(ctx, method, call.params, message_id=message_id)
+        elif method.audit:
+            async with recorded(ctx, method, call.params):
+                result = await _run(ctx, method, call.params)
+        else:
+            result = await _run(ctx, method, call.params)
+        outcome = counts.OK
+    except (NotAuthenticated, NotAuthorized):
+        outcome = counts.DENIED
+        raise
+    except ApiError:
+        outcome = counts.REFUSED
+        raise
+    except asyncio.CancelledError:
+        outcome = counts.ABORTED
+        raise
+    finally:
+        ctx.counts.called(method.name, outcome, perf_counter() - began)
+    return result
 
 
 def authorize(ctx: Context, method: Method, params: Sequence[object]) -> None:
@@ -134,11 +154,11 @@ def submit(
         raise CallError(f"Pipe {method.pipe!r} is not open: {method.name} is called through {way}", 22)
 
     async def body(job: Job) -> object:
-        with _ending(method, pipe), _query_errors():
+        with _ending(method, pipe):
             if not method.audit:
-                return await method.function(ctx.in_job(job), *method.bind(params))
+                return await _run(ctx.in_job(job), method, params)
             async with recorded(ctx, method, params):
-                return await method.function(ctx.in_job(job), *method.bind(params))
+                return await _run(ctx.in_job(job), method, params)
 
     return ctx.jobs.submit(
         method.name,
@@ -153,6 +173,17 @@ def submit(
         queue_size=method.queue_size,
         pipe=pipe,
     )
+
+
+async def _run(ctx: Context, method: Method, params: Sequence[object]) -> object:
+    """Run a method. What can go wrong while a query runs is raised in the API's form."""
+    arguments = method.bind(params)
+    try:
+        return await method.function(ctx, *arguments)
+    except QueryRuntimeError as error:
+        raise _Unprefixed(str(error)) from None
+    except MatchNotFound as error:
+        raise _Unprefixed(repr(error)) from None
 
 
 @contextlib.contextmanager
@@ -178,17 +209,6 @@ def owner_of(caller: object) -> Owner:
     if not isinstance(caller, Caller):
         return Owner(None, None, is_admin=False)
     return Owner(caller.username, caller.credentials, is_admin=caller.is_admin)
-
-
-@contextlib.contextmanager
-def _query_errors() -> Iterator[None]:
-    """What can go wrong while a query runs, in the API's form."""
-    try:
-        yield
-    except QueryRuntimeError as error:
-        raise _Unprefixed(str(error)) from None
-    except MatchNotFound as error:
-        raise _Unprefixed(repr(error)) from None
 
 
 class _Unprefixed(ApiError):

@@ -14,7 +14,6 @@ client                                                    server
 
 import errno as errnos
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from vmstead.errors import ENOMETHOD, ApiError, CallError, NotFound, ValidationErrors, errname
 from vmstead.kernel.bus import Event
@@ -27,8 +26,7 @@ _VERSION = "1"
 _INVALID_TEXT, _INTERNAL_ERROR = 1007, 1011
 
 
-@dataclass(frozen=True, slots=True)
-class _Subscription(Call):
+class _Subscription(Call, frozen=True):
     """A ``sub``: a call of ``core.subscribe`` that is answered in another form."""
 
 

@@ -7,7 +7,6 @@ values read from the database are already in that form, values that clients send
 import datetime as dt
 import ipaddress
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import IntEnum
 
 import msgspec
@@ -28,8 +27,7 @@ class Code(IntEnum):
     CALL_ERROR = -32001
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A request.
 
     Attributes:
@@ -56,6 +54,8 @@ class Rejected(Exception):
 
 
 _decoder = msgspec.json.Decoder()
+#: What an id may be. (Writing it where it is needed would make a new union for every frame.)
+_ID = (str, int, type(None))
 
 
 def decode(text: str) -> Call:
@@ -75,12 +75,7 @@ def decode(text: str) -> Call:
     fault = _fault(message)
     if fault is not None:
         raise Rejected(_answer_to(message, fault))
-    return Call(
-        id=message.get("id"),
-        has_id="id" in message,
-        method=message["method"],
-        params=message.get("params", []),
-    )
+    return Call(message.get("id"), "id" in message, message["method"], message.get("params", []))
 
 
 def loads(text: str) -> object:
@@ -108,7 +103,7 @@ def _fault(message: dict[str, object]) -> str | None:
         return "Missing 'jsonrpc' member"
     if message["jsonrpc"] != "2.0":
         return "'jsonrpc' member must be of type string and must be exactly '2.0'"
-    if not isinstance(message.get("id"), str | int | None):
+    if not isinstance(message.get("id"), _ID):
         return "'id' member must be of type null, string or number"
     if "method" not in message:
         return "Missing 'method' member"

@@ -31,6 +31,10 @@ _DESCRIPTION = 200
 #: Roles that allow no change; calls of methods that take one of these are not recorded.
 _READING = ("_READ", "READONLY_ADMIN")
 
+#: Queries that are remembered at most, and the characters of each.
+_QUERIES, _QUERY_TEXT = 500, 500
+_queries: dict[str, Query] = {}
+
 #: A method's function: context first, then the parameters of the wire.
 Function = Callable[..., Awaitable[object]]
 #: Which way the bytes of a job's pipe go.
@@ -109,6 +113,8 @@ class Method:
             )
         if self.is_query:
             return [parse_query(*params)]
+        if not names:
+            return []
         try:
             arguments = self.model.model_validate(dict(zip(names, params, strict=False)))
         except ValidationError as error:
@@ -185,10 +191,31 @@ class _Description(string.Formatter):
 
 def parse_query(filters: object = (), options: object = None) -> Query:
     """A query from what the wire has for it. Raises ValidationErrors."""
+    filters, options = [] if filters == () else filters, {} if options is None else options
+    text = _text(filters, options)
+    if text in _queries:
+        return _queries[text]
     try:
-        return parse([] if filters == () else filters, {} if options is None else options)
+        query = parse(filters, options)
     except QuerySyntaxError as error:
         raise ValidationErrors(Problem(path, text) for path, text in error.problems) from None
+    if len(text) in range(1, _QUERY_TEXT):
+        if len(_queries) >= _QUERIES:
+            del _queries[next(iter(_queries))]
+        _queries[text] = query
+    return query
+
+
+def _text(filters: object, options: object) -> str:
+    """What a query is known by, empty where it has no text.
+
+    Programs ask the same again and again, and reading a query takes longer than answering most. The text tells
+    apart what is equal and yet not the same, such as 1, 1.0 and True.
+    """
+    try:
+        return repr((filters, options))
+    except (RecursionError, ValueError):
+        return ""  # too deep, or a number with too many digits
 
 
 def problems_of(error: ValidationError) -> Iterator[Problem]:

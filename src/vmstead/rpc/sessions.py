@@ -32,7 +32,7 @@ class _Login:
     caller: Caller
     since: float
     seen: float
-    version: int
+    version: object
     #: What it can go on with after an interruption; it keeps for as long as something comes from here.
     way_back: str | None = None
 
@@ -53,7 +53,7 @@ class Sessions:
         tokens: Tokens,
         trail: Trail,
         renewed: Callable[[Caller], Caller | None],
-        version: Callable[[], int],
+        version: Callable[[], object],
         idle: float | None,
     ) -> None:
         self._clock = clock

@@ -113,7 +113,7 @@ class AccountStore:
         self._database = database
 
     @property
-    def version(self) -> int:
+    def version(self) -> bytes:
         """Differs from an earlier one when an account may have changed in between."""
         return self._database.version
 

@@ -37,6 +37,8 @@ class AlertStore:
         self._memory = memory
         #: The notes as they are now; what is written to the disk lacks only later ``last``s.
         self._notes: dict[tuple[str, str], Note] | None = None
+        #: The disk did not take the last change.
+        self._is_behind = False
 
     def all(self) -> dict[tuple[str, str], Note]:
         """Every note, by kind and subject."""
@@ -58,11 +60,17 @@ class AlertStore:
         await self.keep(notes)
 
     async def keep(self, notes: Mapping[tuple[str, str], Note]) -> None:
-        """Take these over, in place of all there were. The disk is written to where more than times changed."""
+        """Take these over, in place of all there were. The disk is written to where more than times changed.
+
+        Raises:
+            CallError: the disk does not take it. They are known all the same, and stored with the next that come.
+        """
         before, self._notes = self.all(), dict(notes)
-        if _lasting(before) != _lasting(notes):
+        if self._is_behind or _lasting(before) != _lasting(notes):
             rows = [[*key, asdict(note)] for key, note in sorted(notes.items())]
+            self._is_behind = True
             await self._memory.set(_NAME, json.dumps(rows))
+            self._is_behind = False
 
 
 def _lasting(notes: Mapping[tuple[str, str], Note]) -> dict[tuple[str, str], Note]:

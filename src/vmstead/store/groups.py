@@ -1,12 +1,12 @@
 """Groups of accounts and privileges as rows. A privilege gives its roles to every member of its groups."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
-from vmstead.store.accounts import unique
+from vmstead.store.accounts import Outdated, unique
 from vmstead.store.db import Connection, Database, Row
 
 T = TypeVar("T")
@@ -118,11 +118,36 @@ class GroupStore:
 
         return change
 
-    def delete(self, id: int) -> Callable[[Connection], None]:
-        """A write that removes a group that no privilege names."""
+    def require(self, ids: Iterable[int]) -> Callable[[Connection], None]:
+        """A write that raises ``Outdated`` unless all of these groups are there."""
 
         def change(connection: Connection) -> None:
+            for id in ids:
+                if connection.execute("SELECT 1 FROM user_group WHERE id = ?", (id,)).fetchone() is None:
+                    raise Outdated
+
+        return change
+
+    def delete(self, id: int) -> Callable[[Connection], None]:
+        """A write that removes a group that no privilege names. Whose primary group it is get ``builtin_users``."""
+
+        def change(connection: Connection) -> None:
+            connection.execute("UPDATE account SET primary_group = 2 WHERE primary_group = ?", (id,))
             connection.execute("DELETE FROM user_group WHERE id = ?", (id,))
+
+        return change
+
+    def delete_unused(self, id: int) -> Callable[[Connection], bool]:
+        """A write that removes a group that has no member and that no privilege names; tells whether it has."""
+
+        def change(connection: Connection) -> bool:
+            sql = """
+                DELETE FROM user_group AS g WHERE id = ? AND NOT builtin
+                AND NOT EXISTS (SELECT 1 FROM account WHERE primary_group = g.id)
+                AND NOT EXISTS (SELECT 1 FROM membership WHERE user_group = g.id)
+                AND NOT EXISTS (SELECT 1 FROM privilege_group WHERE user_group = g.id)
+            """
+            return connection.execute(sql, (id,)).rowcount > 0
 
         return change
 

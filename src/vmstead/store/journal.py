@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from vmstead.store.db import Connection, connect, migrate, migrations, transaction
+from vmstead.store.db import Connection, connect, made, mark, migrate, migrations, transaction
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -95,18 +95,18 @@ class Journal:
             os.fdatasync(file.fileno())
 
 
-def open_journal(path: Path, folder: str) -> Journal:
+def open_journal(path: Path, folder: str, application: int = 0) -> Journal:
     """Open a journal, creating it or bringing it up to date first, by the migrations of that folder.
 
     Raises:
         DatabaseTooNew: a later version of the program wrote it.
         OSError, DatabaseError: it cannot be opened.
     """
-    path.touch(mode=0o600)
-    connection = connect(path)
+    connection = connect(made(path))
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         migrate(connection, path, migrations(folder))
+        mark(connection, application)
         # Here nobody waits for the disk, nor for others: what takes longer happens in threads.
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA wal_autocheckpoint=0")

@@ -14,6 +14,11 @@ class MemoryStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @property
+    def failure(self) -> str | None:
+        """Why the last change of anything that is stored was not taken by the disk; None when it was."""
+        return self._database.failure
+
     def get(self, name: str) -> str | None:
         """What was remembered under a name."""
         rows = self._database.read("SELECT value FROM memory WHERE name = ?", (name,))

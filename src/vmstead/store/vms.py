@@ -4,12 +4,13 @@ Reads go to the database as it is now; writes are functions for ``Database.write
 put several into one transaction.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
 
 from vmstead.store.db import Connection, Database
+from vmstead.store.kept import MOST, Kept, Stored
 from vmstead.store.seal import Seal
 from vmstead.store.unfinished import Kind, drop
 
@@ -65,31 +66,42 @@ _SELECT_DEVICE = 'SELECT id, vm, "order", attributes FROM vm_device'
 
 
 class VmStore:
-    """VMs and devices in a database."""
+    """VMs and devices in a database.
 
-    def __init__(self, database: Database, seal: Seal) -> None:
+    Rows are copies, which whoever asks may change; ``stored`` and ``all_stored`` give what all share.
+    """
+
+    def __init__(self, database: Database, seal: Seal, most_kept: int = MOST) -> None:
         self._database = database
         self._seal = seal
+        self._kept = Kept(database, self._read, most_kept)
 
     # --- reading --------------------------------------------------------------------------------
 
+    def stored(self, id: int) -> Stored | None:
+        """The VM with that id, and its devices by their ids."""
+        return self._kept.get(id)
+
+    def all_stored(self) -> list[Stored]:
+        """Every VM by id, with its devices by theirs."""
+        return self._kept.all()
+
     def all(self) -> list[Row]:
         """Every VM, by id."""
-        return self._vms("ORDER BY id")
+        return [{**each.row} for each in self._kept.all()]
 
     def by_id(self, id: int) -> Row | None:
         """The VM with that id."""
-        return next(iter(self._vms("WHERE id = ?", _key(id))), None)
+        found = self._kept.get(id)
+        return None if found is None else {**found.row}
 
-    def by_uuid(self, uuid: str) -> Row | None:
-        """The VM whose domain has that uuid."""
-        return next(iter(self._vms("WHERE uuid = ?", uuid)), None)
+    def id_of_uuid(self, uuid: str) -> int | None:
+        """The id of the VM whose domain has that uuid."""
+        return self._id("uuid", uuid)
 
     def id_of_name(self, name: str) -> int | None:
         """The id of the VM with that name."""
-        return next(
-            (_int(row[0]) for row in self._database.read("SELECT id FROM vm WHERE name = ?", (name,))), None
-        )
+        return self._id("name", name)
 
     def ids(self) -> dict[str, int]:
         """The id of every VM by its uuid."""
@@ -98,15 +110,30 @@ class VmStore:
 
     def all_devices(self) -> list[Row]:
         """Every device of every VM, by id."""
-        return self._devices("ORDER BY id")
+        devices = (_copied(device) for each in self._kept.all() for device in each.devices)
+        return sorted(devices, key=lambda device: _int(device["id"]))
 
     def devices_of(self, vm: int) -> list[Row]:
         """A VM's devices, by id."""
-        return self._devices("WHERE vm = ? ORDER BY id", _key(vm))
+        found = self._kept.get(vm)
+        return [] if found is None else [_copied(device) for device in found.devices]
 
     def device(self, id: int) -> Row | None:
         """The device with that id."""
         return next(iter(self._devices("WHERE id = ?", _key(id))), None)
+
+    def _read(self, id: int | None) -> Iterator[Stored]:
+        """The VM with that id, or every VM, with its devices."""
+        where, parameters = ("", ()) if id is None else ("WHERE {} = ?", (_key(id),))
+        devices: dict[int, list[Row]] = {}
+        for device in self._devices(f"{where.format('vm')} ORDER BY id", *parameters):
+            devices.setdefault(device["vm"], []).append(device)
+        for row in self._vms(f"{where.format('id')} ORDER BY id", *parameters):
+            yield Stored(row, devices.get(row["id"], []))
+
+    def _id(self, column: str, value: str) -> int | None:
+        sql = f"SELECT id FROM vm WHERE {column} = ?"  # noqa: S608 - names of our own
+        return next((_int(row[0]) for row in self._database.read(sql, (value,))), None)
 
     def _vms(self, rest: str, *parameters: object) -> list[Row]:
         rows = [
@@ -249,6 +276,10 @@ class VmStore:
 def _set_orders(connection: Connection, orders: Mapping[int, int]) -> None:
     changes: Iterable[tuple[int, int]] = ((order, id) for id, order in orders.items())
     connection.executemany('UPDATE vm_device SET "order" = ? WHERE id = ?', changes)
+
+
+def _copied(device: Row) -> Row:
+    return {**device, "attributes": {**device["attributes"]}}
 
 
 def _int(value: object) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from vmstead.ctx import Ctx, Services
-from vmstead.errors import host_errors
+from vmstead.errors import CallError, host_errors
 from vmstead.kernel.bus import Event
 from vmstead.kernel.clock import Timer, date
 from vmstead.kernel.model import Field, Model, NonEmpty
@@ -92,7 +92,11 @@ async def refresh(services: Services) -> list[dict[str, Any]]:
             log.warning("something needs attention", kind=key[0], about=key[1], text=findings[key].text)
     for key in went:
         services.bus.publish(Event(COLLECTION, "removed", id_of(key)))
-    await keeping
+    try:
+        await keeping
+    except CallError as error:
+        # What is told of may be just that.
+        log.warning("alerts could not be stored", reason=str(error))
     return sorted(rows.values(), key=lambda row: (row["datetime"]["$date"], row["klass"], row["key"]))
 
 

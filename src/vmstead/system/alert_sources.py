@@ -1,5 +1,7 @@
 """What needs somebody's attention, found by looking: each source is asked, and says what is so now."""
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +16,8 @@ _GiB = 1024**3
 _FULL, _URGENT = 90, 95
 #: Bytes below which no further guest finds memory.
 _LITTLE_MEMORY = _GiB // 2
+#: Bytes of room that the server's own files should find.
+_LITTLE_ROOM = 64 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,19 @@ def pool_findings(pools: Sequence[Pool]) -> list[Finding]:
     return found
 
 
+async def _state(services: Services) -> list[Finding]:
+    folder, failure = services.config.state, services.memory.failure
+    if failure is not None:
+        text = f"the last change could not be stored in {folder}: {failure}; look after its disk"
+        return [Finding("StateNotWritten", "state", "CRITICAL", text)]
+    found = await asyncio.to_thread(os.statvfs, folder)
+    free = found.f_bavail * found.f_frsize
+    if free >= _LITTLE_ROOM:
+        return []
+    text = f"{folder} has room for {free // 1024} KiB more; when it is full nothing can be changed"
+    return [Finding("StateNearlyFull", "state", "CRITICAL", text)]
+
+
 async def _memory(services: Services) -> list[Finding]:
     memory = await services.host.memory()
     if memory.available >= _LITTLE_MEMORY:
@@ -118,5 +135,6 @@ _SOURCES: dict[str, Callable[[Services], Awaitable[list[Finding]]]] = {
     "displays": _displays,
     "pools": _pools,
     "memory": _memory,
+    "the server's state": _state,
     "firmware": _firmware,
 }

@@ -60,7 +60,9 @@ class AuditShape(Model):
     service: str = Field(description="Always MIDDLEWARE.")
     service_data: dict[str, Any] = Field(description="The origin in full, and how it had logged in.")
     event: Literal["METHOD_CALL", "AUTHENTICATION", "LOGOUT"] = Field(description="What kind of entry it is.")
-    event_data: dict[str, Any] = Field(description="What was done, without secrets; error: what went wrong.")
+    event_data: dict[str, Any] = Field(
+        description="What was done, without secrets; error: what went wrong; call_id: as in the log."
+    )
     success: bool = Field(description="Whether it was done.")
 
 

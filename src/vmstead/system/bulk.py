@@ -9,11 +9,11 @@ import msgspec
 import structlog
 
 from vmstead.ctx import Ctx
-from vmstead.errors import ENOMETHOD, ApiError, CallError, NotAuthorized
+from vmstead.errors import ENOMETHOD, ApiError, CallError, NotAuthorized, unexpected
 from vmstead.kernel.jobs import Job
 from vmstead.kernel.model import Field, Model, NonEmpty, Text, masked
 from vmstead.rpc import protocol
-from vmstead.rpc.dispatch import authorize, perform, unexpected
+from vmstead.rpc.dispatch import authorize, perform
 from vmstead.rpc.protocol import Call
 from vmstead.rpc.registry import Namespace
 
@@ -78,9 +78,9 @@ async def _call(ctx: Ctx, method: str, params: list[Any]) -> dict[str, object]:
         result = outcome if job is None else await job.outcome()
     except ApiError as failure:
         error = failure.reason
-    except Exception:
+    except Exception as raised:
         log.exception("call failed unexpectedly", method=method)
-        error = unexpected(method).reason
+        error = unexpected(method, raised).reason
     except BaseException:
         # What was begun for somebody who does not want it any more.
         if job is not None:

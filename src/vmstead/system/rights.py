@@ -12,7 +12,7 @@ from vmstead.store.accounts import (
     if_still,
     keeping_an_administrator,
 )
-from vmstead.store.db import Connection
+from vmstead.store.db import Connection, IntegrityError
 from vmstead.system import roles
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ async def write(
 
     Raises:
         CallError: EPERM, when nobody would be left who can log in and may do everything; EBUSY, when ``seen`` has
-            got other roles in the meantime.
+            got other roles in the meantime, or what the change refers to has gone.
     """
     if seen is not None:
         change = if_still(seen, change)
@@ -63,6 +63,12 @@ async def write(
         )
     except Outdated:
         raise CallError("The account was changed by somebody else at this moment; try again", 16) from None
+    except IntegrityError as error:
+        if "FOREIGN KEY" not in str(error):
+            raise
+        # It was there when it was looked at, and so was what names it now.
+        text = "What this refers to, or what refers to it, was changed by somebody else at this moment; look again"
+        raise CallError(text, 16) from None
     except LastAdministrator as error:
         raise CallError(
             f"{error} would no longer be able to log in and do everything, and nobody else could; "

@@ -106,6 +106,7 @@ async def create(ctx: Ctx, user_create: UserCreate) -> Entry:
         primary = given.group or 2
         if given.group_create:
             primary = ctx.groups.add(given.username, gid, {})(connection)
+        ctx.groups.require([primary, *given.groups])(connection)
         settings = {name: value for name, value in sent(given).items() if name in Kept.model_fields}
         add = ctx.accounts.add(
             *(given.username, hashed, given.granted_roles, given.full_name, now),
@@ -166,6 +167,8 @@ async def update(ctx: Ctx, id: int, user_update: UserUpdate) -> Entry:  # type: 
     now = ctx.clock.now()
 
     def change(connection: Connection) -> None:
+        assert isinstance(primary, int)
+        ctx.groups.require([primary, *groups])(connection)
         ctx.accounts.update(id, columns)(connection)
         ctx.accounts.set_groups(id, groups)(connection)
         if hashed is not None or disabled:
@@ -181,7 +184,9 @@ async def update(ctx: Ctx, id: int, user_update: UserUpdate) -> Entry:  # type: 
 class UserDeleteOptions(Model):
     """What else to delete."""
 
-    delete_group: bool = Field(True, description="Also the primary group, if nobody else is in it.")
+    delete_group: bool = Field(
+        True, description="Also the primary group, if nobody else is in it and no privilege names it."
+    )
 
 
 @user.method(role="ACCOUNT_WRITE", audit="Delete user {id}")
@@ -194,20 +199,14 @@ async def delete(ctx: Ctx, id: int, options: UserDeleteOptions = UserDeleteOptio
     rights.require_rank(ctx, account)
     if account.username == ctx.caller.username:
         raise CallError("You cannot delete the account that you are logged in with", 1)
-    group = ctx.groups.by_id(account.primary_group)
-    with_group = (
-        *(options.delete_group and group is not None and not group.builtin,),
-        *(group is not None and group.members == [id] and not group.roles,),
-    )
 
-    def change(connection: Connection) -> None:
+    def change(connection: Connection) -> bool:
         ctx.accounts.delete(id)(connection)
-        if all(with_group):
-            ctx.groups.delete(account.primary_group)(connection)
+        return options.delete_group and ctx.groups.delete_unused(account.primary_group)(connection)
 
-    await rights.write(ctx, change, account)
+    with_group = await rights.write(ctx, change, account)
     told(ctx, USERS, "removed", id, None)
-    if all(with_group):
+    if with_group:
         told(ctx, GROUPS, "removed", account.primary_group, None)
     return id
 

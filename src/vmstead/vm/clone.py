@@ -22,7 +22,7 @@ from vmstead.vm import events
 from vmstead.vm.crud import field_problems, name_or_uuid_taken
 from vmstead.vm.device_changes import filled_in
 from vmstead.vm.engine_calls import engine_errors
-from vmstead.vm.entries import in_boot_order, placed, settled
+from vmstead.vm.entries import all_devices, devices_of, in_boot_order, settled
 from vmstead.vm.launch import variables_path
 from vmstead.vm.model import Vm
 from vmstead.vm.rules import LONGEST_NAME
@@ -71,7 +71,7 @@ def _free_name(ctx: Ctx, name: str) -> str:
 async def _copies(ctx: Ctx, steps: AsyncExitStack, source: Vm, name: str) -> list[Placed]:
     """The devices with copies of what lies behind them, in the order of the originals; not stored yet."""
     copies = []
-    for index, each in enumerate(in_boot_order(placed(ctx.vms.devices_of(source.id)))):
+    for index, each in enumerate(in_boot_order(devices_of(ctx, source.id))):
         try:
             device = await each.device.copy_for(name, ctx, steps)
         except VolumeError as error:
@@ -87,7 +87,7 @@ async def _copies(ctx: Ctx, steps: AsyncExitStack, source: Vm, name: str) -> lis
 
 async def _completed(ctx: Ctx, devices: list[Placed]) -> list[Placed]:
     """The devices with addresses and ports that nobody else has."""
-    others = placed(ctx.vms.all_devices())
+    others = all_devices(ctx)
     done: list[Placed] = []
     for each in devices:
         device = await filled_in(ctx, each.device, [*others, *done], None)

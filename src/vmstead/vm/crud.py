@@ -20,7 +20,7 @@ from vmstead.store.db import IntegrityError
 from vmstead.store.unfinished import Kind, Unfinished, noting
 from vmstead.vm import events, hardware, rules
 from vmstead.vm.engine_calls import engine_errors
-from vmstead.vm.entries import Entry, placed, read_vm, settled, shown, vm_entries
+from vmstead.vm.entries import Entry, devices_of, read_vm, settled, shown, vm_entries
 from vmstead.vm.firmware import choose
 from vmstead.vm.lifecycle import power_off
 from vmstead.vm.model import Vm, VmCreate, VmFields
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 @vm.query(role="VM_READ", returns=VmShape)
 async def query(ctx: Ctx, query: Query) -> object:
     """Virtual machines with their devices and state. Costs the engine nothing."""
-    return query.apply([shown(ctx, entry, "VM_WRITE") for entry in await vm_entries(ctx, query.where)])
+    return query.apply(await vm_entries(ctx, query.where, secrets=ctx.caller.may("VM_WRITE")))
 
 
 @vm.method(role="VM_READ", returns=VmShape)
@@ -101,8 +101,8 @@ async def update(ctx: Ctx, id: int, vm_update: VmUpdate) -> Entry:
         raise_if([*await field_problems(ctx, "vm_update", merged, old), *_frozen(ctx, old, changes)])
         found = Reconciliation() if devices is None else await reconcile(ctx, steps, old, devices)
         names = [*changes, *(["devices"] if devices is not None else [])]
-        final = found.applied_to(placed(ctx.vms.devices_of(id)))
-        before = (old, placed(ctx.vms.devices_of(id)))
+        before = (old, devices_of(ctx, id))
+        final = found.applied_to(before[1])
         raise_if(await refusals_of_change(ctx, "vm_update", Vm(**merged), names, final, before))
         try:
             results = await ctx.vms.write_all([ctx.vms.update(id, changes), *found.writes(ctx)])
@@ -201,7 +201,7 @@ async def delete(ctx: Ctx, id: int, options: DeleteOptions = DeleteOptions()) ->
         # the VM goes after it, so that a server that is killed leaves all of it or nothing.
         with engine_errors(f"{target} could not be deleted", ignore_unreachable=options.force):
             await ctx.engine.undefine(target.uuid, keep_state=True)
-        devices = placed(ctx.vms.devices_of(id))
+        devices = devices_of(ctx, id)
         disks = [each.device.storage(zvol=options.zvols, raw_file=False) for each in devices]
         volumes = [each for each in disks if each is not None]
         remains = [Unfinished(Kind.FIRMWARE, target.uuid), Unfinished(Kind.LOG, target.domain_name)]

@@ -19,7 +19,18 @@ from vmstead.rpc.registry import Namespace
 from vmstead.store.unfinished import Unfinished, noting
 from vmstead.vm import events
 from vmstead.vm.device_changes import changed, prepared
-from vmstead.vm.entries import Entry, device_entry, find, in_boot_order, placed, read_device, settled, shown
+from vmstead.vm.entries import (
+    Entry,
+    all_devices,
+    device_entry,
+    devices_of,
+    find,
+    in_boot_order,
+    placed,
+    read_device,
+    settled,
+    shown,
+)
 from vmstead.vm.reconcile import LARGEST_ORDER
 from vmstead.vm.shapes import DeviceShape
 from vmstead.vm.startable import refusals
@@ -73,24 +84,23 @@ async def create(ctx: Ctx, vm_device_create: DeviceCreate) -> Entry:
         undo() as steps,
     ):
         target = find(ctx, vm)
-        others = placed(ctx.vms.all_devices())
-        ready = await prepared(ctx, steps, vm, device, others, old=None)
-        siblings = [other for other in others if other.vm == vm]
+        siblings = devices_of(ctx, vm)
+        ready = await prepared(ctx, steps, vm, device, all_devices(ctx), old=None)
         final = [*siblings, Placed(0, vm, order, ready)]
         raise_if(await refusals(ctx, "attributes", target, final, (target, siblings)))
-        orders = _make_room(others, vm, order)
+        orders = _make_room(siblings, order)
         id = await ctx.vms.write(ctx.vms.insert_device(vm, order or None, ready.entry(), orders))
     assert isinstance(id, int)
     _tell(ctx, "added", id, vm)
     return shown(ctx, read_device(ctx, id), "VM_DEVICE_WRITE")
 
 
-def _make_room(others: Sequence[Placed], vm: int, order: int | None) -> dict[int, int]:
+def _make_room(siblings: Sequence[Placed], order: int | None) -> dict[int, int]:
     """New orders for siblings that stand where a device with an explicit order goes.
 
     Each moves to the lowest place above that is free; the others keep theirs (TrueNAS does the same).
     """
-    siblings = in_boot_order([other for other in others if other.vm == vm])
+    siblings = in_boot_order(siblings)
     if not order or order not in {sibling.effective_order for sibling in siblings}:
         return {}
     taken = {sibling.effective_order for sibling in siblings}
@@ -132,7 +142,7 @@ async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
             await held.enter_async_context(ctx.locks.edit(("vm", each), f"VM {each} is being updated"))
         await held.enter_async_context(ctx.locks.edit("devices", "Another device is being made"))
         steps = await held.enter_async_context(undo())
-        stored = next((each for each in placed(ctx.vms.all_devices()) if each.id == id), None)
+        stored = next((each for each in all_devices(ctx) if each.id == id), None)
         if stored is None or stored.vm != row["vm"]:
             read_device(ctx, id)
             raise CallError(
@@ -140,7 +150,7 @@ async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
             )
         await _check_move(ctx, stored, vm)
         device = changed(stored.device, vm_device_update.attributes, "vm_device_update.attributes")
-        others = [each for each in placed(ctx.vms.all_devices()) if each.id != id]
+        others = [each for each in all_devices(ctx) if each.id != id]
         ready = await prepared(ctx, steps, vm, device, others, old=stored.device)
         order = vm_device_update.order or None if "order" in given else stored.order
         siblings = [other for other in others if other.vm == vm]
@@ -148,7 +158,7 @@ async def update(ctx: Ctx, id: int, vm_device_update: DeviceUpdate) -> Entry:
         target = find(ctx, vm)
         before = (target, [*siblings, stored] if stored.vm == vm else siblings)
         raise_if(await refusals(ctx, "attributes", target, final, before))
-        orders = _make_room(others, vm, order) if order != stored.order or vm != stored.vm else {}
+        orders = _make_room(siblings, order) if order != stored.order or vm != stored.vm else {}
         await ctx.vms.write(ctx.vms.update_device(id, vm, order, ready.entry(), orders))
     if vm != row["vm"]:
         events.vm_changed(ctx, "changed", row["vm"])

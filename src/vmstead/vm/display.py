@@ -12,7 +12,7 @@ from vmstead.errors import CallError, Problem, ValidationErrors
 from vmstead.kernel.model import Field, Model, Text
 from vmstead.rpc.registry import Namespace
 from vmstead.vm.engine_calls import engine_errors
-from vmstead.vm.entries import device_entry, placed, settled, shown
+from vmstead.vm.entries import all_devices, device_entry, devices_of, placed, settled, shown
 from vmstead.vm.shapes import DeviceShape
 
 vm = Namespace("vm")
@@ -68,7 +68,7 @@ async def get_display_web_uri(
     ``host`` is what the browser reached this server under, with the port if it is not the usual one; if it is
     empty, the address that this connection came to is taken. The password is never part of the address.
     """
-    displays = [each for each in placed(ctx.vms.devices_of(id)) if isinstance(each.device, Display)]
+    displays = [each for each in devices_of(ctx, id) if isinstance(each.device, Display)]
     if not displays:
         return {"error": _NO_DISPLAY, "uri": None}
     offered = [each.id for each in displays if isinstance(each.device, Display) and each.device.web]
@@ -169,7 +169,7 @@ def _offered(ctx: Ctx, id: int, device_id: int | None) -> tuple[int, Display]:
     """The display to open. Raises what tells why there is none."""
     displays = [
         (each.id, each.device)
-        for each in placed(ctx.vms.devices_of(id))
+        for each in devices_of(ctx, id)
         if isinstance(each.device, Display) and device_id in (None, each.id)
     ]
     if not displays and device_id is not None:
@@ -200,7 +200,7 @@ async def port_wizard(ctx: Ctx) -> dict[str, int]:
 
     Nothing is reserved by asking. A display whose ports are null gets such ports at its creation.
     """
-    port, web = await free_ports(ctx, placed(ctx.vms.all_devices()), 2)
+    port, web = await free_ports(ctx, all_devices(ctx), 2)
     return {"port": port, "web": web}
 
 

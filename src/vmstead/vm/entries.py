@@ -8,7 +8,8 @@ from vmstead.devices import TYPES, Placed, load
 from vmstead.errors import NotFound
 from vmstead.kernel.model import masked
 from vmstead.ports.engine import DomainState, PowerState
-from vmstead.query.ast import And, Cmp, Path
+from vmstead.query.ast import And, Cmp
+from vmstead.store.kept import Stored
 from vmstead.vm.model import Vm
 
 Entry = dict[str, Any]
@@ -43,54 +44,59 @@ _DEFAULTS = {
 }
 
 
-def vm_entry(services: Services, row: Entry, devices: Iterable[Entry]) -> Entry:
-    """A VM as clients read it, from its row and those of its devices."""
-    entries = [device_entry(device) for device in devices]
-    return {
-        **row,
-        "status": status(services.states.get(row["uuid"])),
-        "devices": entries,
-        "display_available": any(entry["attributes"]["dtype"] == "DISPLAY" for entry in entries),
-    }
+def vm_entry(services: Services, vm: Stored, *, secrets: bool = True) -> Entry:
+    """A VM as clients read it: what is stored of it, and the state that it is in now. Below its own members it is
+    shared with others, and not to be changed.
+    """
+    known = vm.once("entry", _entry) if secrets else vm.once("masked entry", _masked_entry)
+    return {**known, "status": status(services.states.get(known["uuid"]))}
 
 
-async def vm_entries(services: Services, where: And = And()) -> list[Entry]:
-    """Every VM that could match, by id, with secrets in clear; most filters leave that open."""
+def _entry(vm: Stored) -> Entry:
+    devices = [device_entry(device) for device in vm.devices]
+    has_display = any(each["attributes"]["dtype"] == "DISPLAY" for each in devices)
+    return {**vm.row, "status": None, "devices": devices, "display_available": has_display}
+
+
+def _masked_entry(vm: Stored) -> Entry:
+    return masked(vm.once("entry", _entry))
+
+
+async def vm_entries(services: Services, where: And = And(), *, secrets: bool = True) -> list[Entry]:
+    """Every VM that could match, by id; most filters leave that open. Without ``secrets`` those are masked."""
     await services.states.settled(_PATIENCE)
     few = _candidates(services, where)
-    if few is not None:
-        return [vm_entry(services, row, services.vms.devices_of(row["id"])) for row in few]
-    devices: dict[int, list[Entry]] = {}
-    for device in services.vms.all_devices():
-        devices.setdefault(device["vm"], []).append(device)
-    return [vm_entry(services, row, devices.get(row["id"], ())) for row in services.vms.all()]
+    vms = services.vms.all_stored() if few is None else few
+    return [vm_entry(services, vm, secrets=secrets) for vm in vms]
 
 
-def _candidates(services: Services, where: And) -> list[Entry] | None:
-    """The rows that alone can satisfy the first condition; None where only a look at every one would tell.
+def _candidates(services: Services, where: And) -> list[Stored] | None:
+    """The VMs that alone can satisfy the first condition; None where only a look at every one would tell.
 
-    No later condition counts: an error of it is to come from the same rows as if all had been looked at.
+    No later condition counts: an error of it is to come from the same VMs as if all had been looked at.
     """
-    match where.items[:1]:
-        case (Cmp(Path(parts=("id",)), "=", int(id), fold=False, dated=False),):
-            row = services.vms.by_id(id)
-            return [] if row is None else [row]
-        case (Cmp(Path(parts=("status", "state")), "=", "RUNNING" | "SUSPENDED", fold=False, dated=False),):
-            active = services.states.active()
-            if len(active) > _FEW:
-                return None
-            rows = [row for row in map(services.vms.by_uuid, active) if row is not None]
-            return sorted(rows, key=lambda row: int(row["id"]))
+    first = where.items[0] if where.items else None
+    if not isinstance(first, Cmp) or first.op != "=" or first.fold or first.dated:
+        return None
+    if first.path.parts == ("id",) and isinstance(first.value, int):
+        found = services.vms.stored(first.value)
+        return [] if found is None else [found]
+    if first.path.parts == ("status", "state") and first.value in ("RUNNING", "SUSPENDED"):
+        active = services.states.active()
+        if len(active) > _FEW:
+            return None
+        ids = sorted(id for id in map(services.vms.id_of_uuid, active) if id is not None)
+        return [vm for vm in map(services.vms.stored, ids) if vm is not None]
     return None
 
 
 async def read_vm(services: Services, id: int) -> Entry:
     """One VM, with secrets in clear. Raises NotFound."""
     await services.states.settled(_PATIENCE)
-    row = services.vms.by_id(id)
-    if row is None:
+    vm = services.vms.stored(id)
+    if vm is None:
         raise NotFound("VM", id)
-    return vm_entry(services, row, services.vms.devices_of(id))
+    return vm_entry(services, vm)
 
 
 def read_device(services: Services, id: int) -> Entry:
@@ -117,6 +123,22 @@ def find(services: Services, id: int) -> Vm:
 def placed(rows: Iterable[Entry]) -> list[Placed]:
     """Stored devices as objects."""
     return [Placed(row["id"], row["vm"], row["order"], load(row["attributes"])) for row in rows]
+
+
+def devices_of(services: Services, id: int) -> list[Placed]:
+    """A VM's devices, by id; none where there is no such VM."""
+    vm = services.vms.stored(id)
+    return [] if vm is None else [*_devices(vm)]
+
+
+def all_devices(services: Services) -> list[Placed]:
+    """Every device of every VM, by id."""
+    devices = (device for vm in services.vms.all_stored() for device in _devices(vm))
+    return sorted(devices, key=lambda device: device.id)
+
+
+def _devices(vm: Stored) -> list[Placed]:
+    return vm.once("devices", lambda vm: placed(vm.devices))
 
 
 def in_boot_order(devices: Sequence[Placed]) -> list[Placed]:

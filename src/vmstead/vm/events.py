@@ -1,7 +1,5 @@
 """What happens to VMs, told to whoever subscribed to ``vm.query`` and ``vm.device.query``."""
 
-from typing import Any
-
 from vmstead.ctx import Services
 from vmstead.kernel.bus import Change, Event
 from vmstead.kernel.model import masked
@@ -16,16 +14,14 @@ ROLES: dict[str, str | None] = {VMS: "VM_READ", DEVICES: "VM_DEVICE_READ"}
 
 def state_changed(services: Services, uuid: str, new: DomainState) -> None:
     """A domain changed its state, whoever caused it: tell it of the VM that it belongs to, if of any."""
-    row = services.vms.by_uuid(uuid)
-    if row is not None:
-        _publish_vm(services, "changed", row, extra={"state": str(new.power)})
+    id = services.vms.id_of_uuid(uuid)
+    if id is not None:
+        _publish_vm(services, "changed", id, extra={"state": str(new.power)})
 
 
 def vm_changed(services: Services, change: Change, id: int) -> None:
     """A VM was added, or something in it changed."""
-    row = services.vms.by_id(id)
-    if row is not None:
-        _publish_vm(services, change, row)
+    _publish_vm(services, change, id)
 
 
 def vm_removed(services: Services, id: int) -> None:
@@ -46,12 +42,11 @@ def device_removed(services: Services, id: int) -> None:
     services.bus.publish(Event(DEVICES, "removed", id))
 
 
-def _publish_vm(
-    services: Services, change: Change, row: dict[str, Any], extra: dict[str, object] | None = None
-) -> None:
-    if services.bus.has_subscribers(VMS):
-        entry = vm_entry(services, row, services.vms.devices_of(row["id"]))
+def _publish_vm(services: Services, change: Change, id: int, extra: dict[str, object] | None = None) -> None:
+    vm = services.vms.stored(id) if services.bus.has_subscribers(VMS) else None
+    if vm is not None:
         # Without secrets: an event is one frame for everybody, whatever each may see.
+        entry = vm_entry(services, vm, secrets=False)
         # Whoever is behind can do without what is out of date, but not without a transition.
         is_passing = change == "changed" and extra is None
-        services.bus.publish(Event(VMS, change, row["id"], masked(entry), extra, is_passing=is_passing))
+        services.bus.publish(Event(VMS, change, id, entry, extra, is_passing=is_passing))

@@ -27,7 +27,7 @@ from vmstead.ports.engine import Domain, DomainState, EngineError, EngineErrorKi
 from vmstead.rpc.registry import Namespace
 from vmstead.vm import memory
 from vmstead.vm.engine_calls import engine_errors
-from vmstead.vm.entries import in_boot_order, placed, settled, status
+from vmstead.vm.entries import devices_of, in_boot_order, settled, status
 from vmstead.vm.hardware import unknown_hardware
 from vmstead.vm.holding import hold, let_go
 from vmstead.vm.launch import launch_for, with_console_log
@@ -98,7 +98,7 @@ async def start(ctx: Ctx, id: int, options: StartOptions = StartOptions()) -> No
 
 
 async def _start(ctx: Ctx, target: Vm) -> None:
-    devices = [each.device for each in in_boot_order(placed(ctx.vms.devices_of(target.id)))]
+    devices = [each.device for each in in_boot_order(devices_of(ctx, target.id))]
     obstacles = [text for device in devices for text in await device.preflight(ctx)]
     if obstacles:
         raise CallError(f"{target} cannot start: {'; '.join(obstacles)}")

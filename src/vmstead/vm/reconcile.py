@@ -12,7 +12,7 @@ from vmstead.errors import Problem, ValidationErrors, raise_if
 from vmstead.kernel.model import Field, Model
 from vmstead.store.db import Connection
 from vmstead.vm.device_changes import below, changed, filled_in, parsed, problems_with
-from vmstead.vm.entries import placed
+from vmstead.vm.entries import all_devices
 from vmstead.vm.model import Vm
 
 _FIELD = "vm_update.devices"
@@ -92,7 +92,7 @@ async def reconcile(
     Raises:
         ValidationErrors: fields are ``vm_update.devices.<index>.…``.
     """
-    rows = placed(ctx.vms.all_devices())
+    rows = all_devices(ctx)
     stored = {each.id: each for each in rows if each.vm == vm.id}
     elsewhere = [each for each in rows if each.vm != vm.id]
     wanted = _read(vm, devices, stored)

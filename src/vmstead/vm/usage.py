@@ -9,7 +9,7 @@ from pathlib import Path
 from vmstead.ctx import Ctx
 from vmstead.errors import Problem, ValidationErrors
 from vmstead.ports.volumes import VOLUME_PREFIX, VolumeError, volume_name
-from vmstead.vm.entries import placed, settled
+from vmstead.vm.entries import all_devices, settled
 from vmstead.vm.model import Vm
 
 
@@ -25,7 +25,7 @@ async def _place(ctx: Ctx, path: str) -> Path | None:
 
 async def users(ctx: Ctx, place: Path) -> list[int]:
     """Ids of the VMs with a device that leads to this place, active or not."""
-    devices = ((each.vm, getattr(each.device, "path", None)) for each in placed(ctx.vms.all_devices()))
+    devices = ((each.vm, getattr(each.device, "path", None)) for each in all_devices(ctx))
     paths = [(vm, path) for vm, path in devices if path]
     # All at once: the storage is looked at once for all of them.
     places = await asyncio.gather(*(_place(ctx, path) for _, path in paths))
@@ -48,7 +48,7 @@ async def refuse_active(ctx: Ctx, attribute: str, place: Path) -> None:
 
 async def refuse_active_below(ctx: Ctx, attribute: str, top: Path) -> None:
     """As ``refuse_active``, for a file or for a folder with all that is in it."""
-    for each in placed(ctx.vms.all_devices()):
+    for each in all_devices(ctx):
         path = getattr(each.device, "path", None)
         place = await _place(ctx, path) if path else None
         if place is not None and (place == top or top in place.parents):

@@ -18,6 +18,9 @@ from vmstead.system.accounts import by_unix_peer
 from vmstead.web.application import Api, Application
 from vmstead.web.console import serve_console
 from vmstead.web.display import serve_display
+from vmstead.web.door import Door
+from vmstead.web.health import serve_health
+from vmstead.web.metrics import serve_metrics
 from vmstead.web.page import Page
 from vmstead.web.peer import origin_of
 from vmstead.web.same_site import same_site
@@ -44,6 +47,8 @@ class WebServer:
         self._runner: web.AppRunner | None = None
         self._unix: list[Path] = []
         self._listeners: list[TlsListener] = []
+        self._servers: list[asyncio.Server] = []
+        self._door: Door | None = None
 
     async def open(self) -> None:
         """Prepare the routes."""
@@ -61,6 +66,7 @@ class WebServer:
         app.router.add_get("/api/docs", self._docs)
         app.router.add_get("/api/docs/openrpc.json", self._openrpc)
         app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/_download/{job}", self._download)
         app.router.add_post("/_upload", self._upload)
         app.router.add_post("/_upload/", self._upload)
@@ -73,6 +79,8 @@ class WebServer:
             app, handle_signals=False, access_log=None, keepalive_timeout=_KEEPALIVE, shutdown_timeout=5
         )
         await self._runner.setup()
+        assert self._runner.server is not None
+        self._door = Door(self._runner.server)
 
     async def listen_unix(self, path: Path, mode: int = 0o666) -> None:
         """Accept connections on a unix socket; who connects is told by the kernel, so anybody may.
@@ -80,24 +88,24 @@ class WebServer:
         Raises:
             OSError: another server is listening there, or the path cannot be made.
         """
-        assert self._runner is not None
+        assert self._door is not None
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         remove_stale(path)
-        await web.UnixSite(self._runner, str(path), backlog=_BACKLOG).start()
+        loop = asyncio.get_running_loop()
+        self._servers.append(await loop.create_unix_server(self._door, str(path), backlog=_BACKLOG))
         self._unix.append(path)
         await asyncio.to_thread(path.chmod, mode)
         link_other_name(path)
 
     async def listen_tcp(self, address: Address, tls: ssl.SSLContext | None = None) -> Address:
         """Accept connections on a TCP port; port 0 takes a free one. Returns the address with the port."""
-        assert self._runner is not None
+        assert self._door is not None
         if tls is None:
-            site = web.TCPSite(self._runner, address.host, address.port, backlog=_BACKLOG)
-            await site.start()
-            return Address(address.host, site.port)
-        server = self._runner.server
-        assert server is not None
-        listener = TlsListener(server, tls, self._application.services.clock, _BACKLOG)
+            loop = asyncio.get_running_loop()
+            server = await loop.create_server(self._door, address.host, address.port, backlog=_BACKLOG)
+            self._servers.append(server)
+            return Address(address.host, server.sockets[0].getsockname()[1])
+        listener = TlsListener(self._door, tls, self._application.services.clock, _BACKLOG)
         port = await listener.open(address)
         self._listeners.append(listener)
         return Address(address.host, port)
@@ -106,6 +114,8 @@ class WebServer:
         """Stop accepting, and end every connection."""
         reason = "the server is stopping"
         self._application.services.consoles.send_away(reason)
+        for server in self._servers:
+            server.close()
         for listener in self._listeners:
             await listener.close()
         for session in tuple(self._application.sessions):
@@ -128,6 +138,7 @@ class WebServer:
                 if caller is not None:
                     session.login(caller)
             self._application.sessions.add(session)
+            self._application.services.counts.connections["unix" if origin.is_unix else "tcp"] += 1
             try:
                 await session.run(lambda: _abort(request))
             finally:
@@ -191,15 +202,11 @@ class WebServer:
         """A text that is another one after each start of the host."""
         return _json(await self._application.services.host.boot_id())
 
-    async def _healthz(self, _: web.Request) -> web.Response:
-        """For scripts: 200 when calls are answered and guests can be handled."""
-        reason = self._application.services.states.disconnected_reason
-        body = {"status": "ok"} if reason is None else {"status": "engine not connected", "reason": reason}
-        return web.Response(
-            status=200 if reason is None else 503,
-            body=msgspec.json.encode(body) + b"\n",
-            content_type="application/json",
-        )
+    async def _metrics(self, request: web.Request) -> web.Response:
+        return await serve_metrics(self._application, request)
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return serve_health(self._application, request)
 
 
 def _abort(request: web.Request) -> None:

@@ -1,15 +1,21 @@
 """One client's WebSocket: frames in, calls out of them, answers and events back."""
 
 import asyncio
+import itertools
 import uuid
 from collections.abc import Callable, Hashable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from typing import Any
 
 import structlog
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
+from vmstead import calls
 from vmstead.errors import ApiError, CallError
+from vmstead.kernel import counts
 from vmstead.kernel.bus import Event
+from vmstead.kernel.eager import Rest, started
+from vmstead.kernel.tasks import others_first
 from vmstead.rpc.caller import Caller, Origin
 from vmstead.rpc.codec import Broken, Codec
 from vmstead.rpc.dispatch import answer
@@ -18,7 +24,7 @@ from vmstead.rpc.session import SessionOptions
 from vmstead.rpc.subscriptions import Subscriptions, may_subscribe
 from vmstead.web.application import Api, Application
 from vmstead.web.outbox import Outbox, OutboxFull
-from vmstead.web.turns import Turns
+from vmstead.web.turns import RUNNING, Turns
 
 log = structlog.get_logger()
 
@@ -27,6 +33,7 @@ ANONYMOUS_LIMIT = 8192
 LIMIT = 65536
 FILE_LIMIT = 2_097_152
 _CARRY_FILES = frozenset({"filesystem.file_receive"})
+_ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED})
 #: Bytes that the reason in a close frame may have.
 _REASON = 123
 #: Calls of one connection that are read but not answered yet, waiting jobs included.
@@ -49,18 +56,24 @@ class WebSession:
     ) -> None:
         self._application = application
         self._socket = socket
-        self._origin = origin
         self._api = api
-        self._id = str(uuid.uuid4())
-        self._codec = speaks(self._id)
+        # Members that methods use, as ``Session`` describes them; they are read several times for each call.
+        self.id = str(uuid.uuid4())
+        self.origin = origin
+        self.options = SessionOptions()
+        self._codec = speaks(self.id)
         self._context = application.context(self, api.methods)
         self.pending_login: object = None
-        self._options = SessionOptions()
         self._turns = Turns()
         services = application.services
         self._subscriptions = Subscriptions(services.bus, services.sources, self._on_event, self._on_end)
         self._outbox = Outbox()
-        self._wake = asyncio.Event()
+        self._is_sending = False
+        #: Sends what could not be sent at once.
+        self._sender: asyncio.Task[None] | None = None
+        #: Reads frames. A call that has to wait keeps the task that has read it, and another reads on.
+        self._reader: asyncio.Task[None] | None = None
+        self._has_ended = asyncio.Event()
         self._calls = 0
         self._abort: Callable[[], None] | None = None
         self._is_gone = False
@@ -70,18 +83,6 @@ class WebSession:
     # --- what methods use -------------------------------------------------------------------------
 
     @property
-    def id(self) -> str:
-        return self._id
-
-    @property
-    def origin(self) -> Origin:
-        return self._origin
-
-    @property
-    def options(self) -> SessionOptions:
-        return self._options
-
-    @property
     def caller(self) -> Caller | None:
         return self._application.services.sessions.caller_of(self) or self._departed
 
@@ -89,7 +90,7 @@ class WebSession:
         self._application.services.sessions.login(self, caller)
         # On the unix socket every command logs in by itself; that is nothing to tell of.
         tell = log.debug if caller.credential == "UNIX_SOCKET" else log.info
-        tell("login", user=caller.username, credential=caller.credential, origin=str(self._origin))
+        tell("login", user=caller.username, credential=caller.credential, origin=str(self.origin))
         if self._is_gone:
             self._leave()
 
@@ -113,14 +114,16 @@ class WebSession:
     async def run(self, abort: Callable[[], None]) -> None:
         """Serve the client until it goes. ``abort`` drops the connection without a word."""
         self._abort = abort
-        writer = asyncio.get_running_loop().create_task(self._write())
+        self._read_on()
         try:
-            await self._read()
+            await self._has_ended.wait()
         finally:
             self._is_gone = True
             self._subscriptions.close()
             self._leave()
-            writer.cancel()
+            for task in (self._reader, self._sender):
+                if task is not None:
+                    task.cancel()
 
     def _leave(self) -> None:
         self._departed = self.caller
@@ -131,22 +134,48 @@ class WebSession:
         message = reason.encode()[:_REASON].decode(errors="ignore").encode()
         await self._socket.close(code=code, message=message)
 
-    async def _read(self) -> None:
-        async for message in self._socket:
-            if message.type is not WSMsgType.TEXT:
-                kind = message.type.name
-                await self.close(WSCloseCode.UNSUPPORTED_DATA, f"Invalid websocket message type: {kind}")
-                return
-            try:
-                await self._receive(message.data)
-            except Broken as broken:
-                await self.close(broken.code, broken.reason)
-                return
+    def _read_on(self) -> None:
+        self._reader = asyncio.get_running_loop().create_task(self._read(), name="reading frames")
 
-    async def _receive(self, text: str) -> None:
-        """Begin to carry out a frame. Calls run side by side and may be answered in any order."""
+    async def _read(self) -> None:
+        me = asyncio.current_task()
+        assert me is not None
+        try:
+            await self._take_frames(me)
+        except Broken as broken:
+            await self.close(broken.code, broken.reason)
+        finally:
+            if self._reader is me:
+                self._has_ended.set()
+
+    async def _take_frames(self, me: "asyncio.Task[Any]") -> None:
+        """Take frames until there are no more, or until a call has to wait: it keeps the task, another reads on."""
+        for number in itertools.count(1):
+            message = await self._socket.receive()
+            if message.type in _ENDS:
+                return
+            rest = await self._receive(message)
+            if rest is not None:
+                self._read_on()
+                # It goes on when the client does not wait for it: what is half done helps nobody.
+                self._application.services.tasks.keep(me, name="a call")
+                await rest
+                return
+            if number % RUNNING == 0:
+                # Whoever sends many calls at once is not to keep all others waiting.
+                await others_first()
+
+    async def _receive(self, message: WSMessage) -> Rest | None:
+        """Carry out a frame; returns what is left of a call that has to wait.
+
+        Such calls run side by side and may be answered in any order.
+        """
+        if message.type is not WSMsgType.TEXT:
+            kind = message.type.name
+            raise Broken(WSCloseCode.UNSUPPORTED_DATA, f"Invalid websocket message type: {kind}")
+        text = message.data
         self._application.services.sessions.attend(self)
-        if self.caller is None and len(text) > ANONYMOUS_LIMIT:
+        if len(text) > ANONYMOUS_LIMIT and self.caller is None:
             raise Broken(WSCloseCode.INVALID_TEXT, "Anonymous connection max message length is 8 kB")
         if len(text) > FILE_LIMIT:
             raise _too_long()
@@ -157,25 +186,26 @@ class WebSession:
                 raise _too_long() from None
             if rejected.frame is not None:
                 self._send(rejected.frame)
-            return
+            return None
         if len(text) > LIMIT and call.method not in _CARRY_FILES:
             raise _too_long()
         if self._calls >= _UNANSWERED:
             self._cut_off("too many unanswered calls")
-            return
+            return None
         self._calls += 1
         if call.is_immediate:
             await self._answer(call, nullcontext())
-            return
-        # The call goes on when the client does not wait for it: what is half done helps nobody.
-        self._application.services.tasks.start(
-            self._answer(call, self._turns.turn()), name=f"call {call.method}"
-        )
+            calls.end()
+            return None
+        return started(self._answer(call, self._turns))
 
     async def _answer(self, call: Call, turn: AbstractAsyncContextManager[None]) -> None:
+        calls.begin()
         try:
             refusal = self._api.edition.refusal(call.method) or self._limited(call)
             if refusal is not None:
+                known = call.method if call.method in self._application.methods else counts.UNKNOWN
+                self._application.services.counts.called(known, counts.LIMITED, 0.0)
                 frame = self._codec.error(call, refusal)
             else:
                 frame = await answer(self._context, self._api.methods, call, turn, self._codec)
@@ -186,13 +216,13 @@ class WebSession:
 
     def _limited(self, call: Call) -> CallError | None:
         """The answer to somebody who calls too often without logging in; None for everybody else."""
-        method = self._api.methods.get(call.method)
-        if self.caller is not None or self._origin.is_unix or method is None:
+        if self.caller is not None or self.origin.is_unix:
             return None
-        if not (method.is_public and method.is_rate_limited):
+        method = self._api.methods.get(call.method)
+        if method is None or not (method.is_public and method.is_rate_limited):
             return None
         try:
-            self._application.rate_limit.check(call.method, self._origin.network)
+            self._application.rate_limit.check(call.method, self.origin.network)
         except CallError as error:
             return error
         return None
@@ -204,6 +234,7 @@ class WebSession:
             return
         seen = self._api.edition.event(event)
         if seen is not None:
+            self._application.services.counts.events += 1
             self._send(self._codec.event(seen), event.key)
 
     def _may_see(self, caller: Caller, event: Event) -> bool:
@@ -222,24 +253,27 @@ class WebSession:
             self._outbox.put(frame, key)
         except OutboxFull:
             self._cut_off("the client does not read what it asked for")
-        self._wake.set()
+        if not self._is_sending:
+            rest = started(self._send_all())
+            if rest is not None:
+                self._sender = asyncio.ensure_future(rest)
 
     def _cut_off(self, reason: str) -> None:
-        log.warning("connection cut off", origin=str(self._origin), reason=reason)
+        log.warning("connection cut off", origin=str(self.origin), reason=reason)
         self._outbox.clear()
         if self._abort is not None:
             self._abort()
 
-    async def _write(self) -> None:
+    async def _send_all(self) -> None:
         """Send what is in the outbox, one frame after the other."""
-        while True:
-            while (frame := self._outbox.take()) is not None:
-                try:
+        self._is_sending = True
+        try:
+            # The reader notices too when the connection is gone, and ends the session.
+            with suppress(ConnectionError):
+                while (frame := self._outbox.take()) is not None:
                     await self._socket.send_str(frame)
-                except ConnectionError:
-                    return  # the reader notices too, and ends the session
-            self._wake.clear()
-            await self._wake.wait()
+        finally:
+            self._is_sending = False
 
 
 def _too_long() -> Broken:

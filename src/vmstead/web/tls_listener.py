@@ -11,6 +11,7 @@ from aiohttp import web
 
 from vmstead.config import Address
 from vmstead.kernel.clock import Clock, within
+from vmstead.web.door import Factory
 
 log = structlog.get_logger()
 
@@ -26,12 +27,12 @@ class TlsListener:
     """Accepts connections for an HTTP server.
 
     Args:
-        server: what serves them once they are encrypted.
+        server: makes what serves each of them once it is encrypted.
         tls: with what.
         backlog: connections that may wait to be accepted.
     """
 
-    def __init__(self, server: web.Server, tls: ssl.SSLContext, clock: Clock, backlog: int) -> None:
+    def __init__(self, server: Factory, tls: ssl.SSLContext, clock: Clock, backlog: int) -> None:
         self._server = server
         self._tls = tls
         self._clock = clock

@@ -1,21 +1,20 @@
 """Files by HTTP: ``GET /_download/<job>`` and ``POST /_upload``."""
 
-import binascii
 import errno
-from base64 import b64decode
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 from aiohttp import BodyPartReader, web
 
+from vmstead import calls
 from vmstead.errors import ApiError, CallError, NotAuthenticated, NotAuthorized
 from vmstead.kernel.pipes import Pipe, PipeBroken
 from vmstead.rpc.caller import Caller, Origin
 from vmstead.rpc.dispatch import authorize, submit
 from vmstead.rpc.session import InternalSession
-from vmstead.system import accounts, login
 from vmstead.web.application import Application
+from vmstead.web.caller import caller_of
 from vmstead.web.peer import origin_of
 
 #: Bytes of an upload that are passed on at a time, and that its description may have.
@@ -72,8 +71,9 @@ async def serve_download(application: Application, request: web.Request) -> web.
 
 async def serve_upload(application: Application, request: web.Request) -> web.Response:
     """Take a call, and the file that its job reads. Answers when the file has been taken, with the job's number."""
+    calls.begin()
     try:
-        caller = await _caller(application, request)
+        caller = await caller_of(application, request, "POST /_upload", token=request.query.get("auth_token"))
         if not request.content_type.startswith("multipart/"):
             raise web.HTTPMethodNotAllowed(request.method, ["POST"], text="Send multipart/form-data.\n")
         parts = await request.multipart()
@@ -90,6 +90,8 @@ async def serve_upload(application: Application, request: web.Request) -> web.Re
         return web.Response(status=412, text=f"{error}\n")
     except ValueError as error:
         return web.Response(status=400, text=f"Not understood: {error}\n")
+    finally:
+        calls.end()
     return web.Response(body=msgspec.json.encode({"job_id": number}), content_type="application/json")
 
 
@@ -131,34 +133,3 @@ async def _description(part: object) -> _Call:
         raise web.HTTPUnprocessableEntity(text=f"The part data must name a method: {error}\n") from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"the part data is no JSON: {error}") from None
-
-
-async def _caller(application: Application, request: web.Request) -> Caller:
-    """Who uploads: by an ``Authorization`` header, a token in the address, or the peer of the unix socket."""
-    services, origin = application.services, origin_of(request)
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    scheme = scheme.lower()
-    query = request.query.get("auth_token")
-    found: Caller | None = None
-    if scheme and not origin.is_unix:
-        application.rate_limit.check("POST /_upload", origin.network)
-    if scheme in ("basic", "bearer"):
-        if scheme == "basic":
-            try:
-                value = b64decode(value, validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
-                raise ValueError("the Authorization header is not Base64") from None
-        # A password alone does not do where the account has a second factor: there is nowhere to ask for it.
-        session = InternalSession(origin=origin, caller=None)
-        found = await login.for_request(services, session, scheme, value.strip())
-    elif scheme == "token" or query is not None:
-        token = services.tokens.use(value.strip() if scheme else query or "", origin)
-        # A token with attributes is for something else.
-        found = token.caller if token is not None and not token.attributes else None
-        if found is None:
-            raise NotAuthorized
-    elif not scheme and origin.is_unix:
-        found = accounts.by_unix_peer(services, origin, application.server_uid)
-    if found is None:
-        raise NotAuthenticated
-    return found

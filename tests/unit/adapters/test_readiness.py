@@ -36,6 +36,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program(folder, "qemu-system-x86_64", QEMU)
     program(folder, "swtpm", "exit 0")
     program(folder, "swtpm_setup", "exit 0")
+    program(folder, "dnsmasq", "exit 0")
     return folder
 
 
@@ -172,6 +173,16 @@ async def test_parts_that_qemu_was_built_without_are_told(tmp_path: Path, progra
     assert await found("network", tmp_path) == [
         (POOR, "QEMU has no user-mode network: NICs need a bridge or an interface", None)
     ]
+
+
+async def test_networks_behind_the_hosts_address_need_dnsmasq_and_root(
+    tmp_path: Path, programs: Path
+) -> None:
+    assert await found("nat", tmp_path) == []
+    (programs / "dnsmasq").unlink()
+    text = "dnsmasq is not installed: vmstead network create-nat can make no network"
+    assert await found("nat", tmp_path) == [(POOR, text, "apt-get install dnsmasq-base")]
+    assert await found("nat", tmp_path, is_root=False) == []
 
 
 # --- libvirt, KVM, firmware, TPM --------------------------------------------------------------------

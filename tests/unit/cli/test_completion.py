@@ -67,3 +67,18 @@ async def test_another_server_is_asked_where_the_line_names_it(tmp_path: Path) -
         # Where nobody answers, or a password would have to be typed, nothing is offered.
         assert await completed(at, "vmstead vm start w", **nowhere) == []
         assert await completed(at, "vmstead vm -U alice start w") == []
+
+
+async def test_networks_are_completed_without_a_server(tmp_path: Path) -> None:
+    (tmp_path / "networks").mkdir()
+    record = '{"bridge": "lan9", "port": "enp9s0", "manager": "networkd"}'
+    (tmp_path / "networks/lan9.json").write_text(record)
+    variables = {
+        "_VMSTEAD_COMPLETE": "fish_complete",
+        "COMP_WORDS": "vmstead network delete la",
+        "COMP_CWORD": "la",
+        "VMSTEAD_STATE": str(tmp_path),
+        "VMSTEAD_ENGINE": "memory",
+    }
+    result = await asyncio.to_thread(CliRunner(env=variables).invoke, main, [], prog_name="vmstead")
+    assert result.stdout == "plain,lan9\tBRIDGE\n"

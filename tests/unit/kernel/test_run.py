@@ -202,3 +202,15 @@ async def test_a_daemon_that_was_started_is_left_alone_and_not_waited_for(tmp_pa
     [pid] = await cancelled_family(daemon, tmp_path / "fifo")
     assert not ends(pid, 0)
     os.kill(pid, signal.SIGKILL)
+
+
+async def test_what_a_program_leaves_behind_is_not_waited_for() -> None:
+    """Such as who asks for addresses, once ``ifup`` has them."""
+    began = time.monotonic()
+    script = "sleep 60 & echo $!; echo noise >&2"
+    left = int(await run(["sh", "-c", script], leaves=True))
+    assert time.monotonic() - began < PATIENCE
+    os.kill(left, signal.SIGKILL)
+    with pytest.raises(CommandError, match="status 3: noise") as raised:
+        await run(["sh", "-c", "echo told; echo noise >&2; exit 3"], leaves=True)
+    assert raised.value.output == "noise\n"

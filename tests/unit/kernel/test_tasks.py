@@ -90,3 +90,21 @@ async def test_a_task_lives_without_anybody_else_holding_it() -> None:
     await ended.wait()
     await settle()
     assert tasks._tasks == set()
+
+
+async def test_a_task_that_has_begun_elsewhere_is_kept_like_its_own() -> None:
+    tasks = Tasks()
+    ended: list[str] = []
+
+    async def work() -> None:
+        await settle()
+        ended.append("by itself")
+        raise LookupError
+
+    task = asyncio.get_running_loop().create_task(work())
+    tasks.keep(task, name="a call")
+    with capture_logs() as lines:
+        await tasks.close(patience=60)
+        await settle()
+    assert ended == ["by itself"]
+    assert [line["task"] for line in lines] == ["a call"]

@@ -15,6 +15,7 @@ from tests.harness import settle
 from vmstead.errors import CallError
 from vmstead.kernel.bus import Bus, Event
 from vmstead.kernel.clock import ManualClock
+from vmstead.kernel.counts import Counts
 from vmstead.kernel.jobs import COLLECTION, Job, Jobs, Owner
 from vmstead.kernel.model import PLACEHOLDER, Field, Model
 from vmstead.query import Query
@@ -85,6 +86,7 @@ class Context:
     turns: list[str]
     may_end: asyncio.Event
     trail: Notes = field(default_factory=Notes)
+    counts: Counts = field(default_factory=Counts)
     job: Job | None = None
 
     def in_job(self, job: Job) -> "Context":

@@ -358,3 +358,33 @@ def test_what_allows_changes_is_recorded_and_what_only_looks_is_not() -> None:
 )
 def test_a_call_is_described_with_whatever_was_sent(params: dict[str, object], text: str) -> None:
     assert table([audited])["a.start"].described(params) == text
+
+
+def test_a_query_that_was_asked_before_is_not_read_again() -> None:
+    assert parse_query([["id", "=", 77]], {"limit": 3}) is parse_query([["id", "=", 77]], {"limit": 3})
+
+
+@pytest.mark.parametrize("one", [1, 1.0, "1", True])
+def test_what_is_equal_and_not_the_same_is_another_query(one: object) -> None:
+    queries = [parse_query([["id", "=", value]]) for value in (1, 1.0, "1", True)]
+    assert len({id(query) for query in queries}) == 4
+    value = parse_query([["id", "=", one]]).where.items[0].value  # type: ignore[union-attr]
+    assert (value, type(value)) == (one, type(one))
+
+
+def test_a_query_that_has_no_text_is_read_all_the_same() -> None:
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(ValidationErrors):
+        parse_query(deep)
+    assert parse_query([["id", "=", 10**5000]]).apply([{"id": 1}]) == []
+
+
+def test_queries_without_number_are_not_all_remembered() -> None:
+    first = parse_query([["id", "=", "first"]])
+    for number in range(1000):
+        assert parse_query([["id", "=", f"n{number}"]]).matches({"id": f"n{number}"})
+    again = parse_query([["id", "=", "first"]])
+    assert again is not first
+    assert again.matches({"id": "first"})

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from vmstead.store.alerts import AlertStore, Note
-from vmstead.store.db import open_database
+from vmstead.store.db import DatabaseError, open_database
 from vmstead.store.memory import MemoryStore
 
 LOW, HIGH = ("Full", "default"), ("Full", "tank")
@@ -50,4 +52,21 @@ async def test_what_is_given_out_is_a_copy(tmp_path: Path) -> None:
     alerts = AlertStore(MemoryStore(database))
     alerts.all()[LOW] = Note(1.0, 1.0)
     assert alerts.all() == {}
+    database.close()
+
+
+async def test_what_the_disk_did_not_take_is_known_and_stored_with_the_next(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "db")
+    alerts = AlertStore(MemoryStore(database))
+    await database.write(
+        lambda connection: connection.execute(
+            "CREATE TEMP TRIGGER full BEFORE INSERT ON memory BEGIN SELECT RAISE(FAIL, 'disk is full'); END"
+        )
+    )
+    with pytest.raises(DatabaseError):
+        await alerts.keep({LOW: Note(1.0, 1.0)})
+    assert alerts.all() == {LOW: Note(1.0, 1.0)}
+    await database.write(lambda connection: connection.execute("DROP TRIGGER full"))
+    await alerts.keep({LOW: Note(1.0, 1.0)})
+    assert AlertStore(MemoryStore(database)).all() == {LOW: Note(1.0, 1.0)}
     database.close()

@@ -5,6 +5,7 @@ import errno
 import os
 import sqlite3
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +15,7 @@ import pytest
 
 from tests.harness import settle
 from vmstead.errors import CallError
+from vmstead.kernel.run import run
 from vmstead.store.db import (
     Connection,
     Database,
@@ -336,7 +338,50 @@ def test_a_new_file_has_todays_schema(path: Path) -> None:
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
         )
         accounts = ["account", "api_key", "membership", "onetime_password", "privilege", "privilege_group"]
-        rest = ["memory", "second_factor", "unfinished", "user_group", "vm", "vm_device"]
+        rest = ["memory", "second_factor", "unfinished", "user_group", "vm", "vm_device", "vm_revision"]
         assert [str(name) for (name,) in tables] == sorted([*accounts, *rest])
         assert database.read("PRAGMA user_version") == [(max(migrations()),)]
         assert database.read("PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_the_version_changes_with_every_write_of_this_process_or_another_and_with_nothing_else(
+    path: Path, database: Database
+) -> None:
+    seen = [database.version]
+    await database.write(lambda connection: insert(connection, "a"))
+    seen.append(database.version)
+    with closing(sqlite3.connect(path)) as other, other:
+        other.execute("INSERT INTO note VALUES ('b')")
+    seen.append(database.version)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    await database.write(lambda connection: insert(connection, "c"))
+    seen.append(database.version)
+    assert len(set(seen)) == 4
+    with pytest.raises(IntegrityError):
+        await database.write(lambda connection: insert(connection, "c"))
+    assert notes(database) == ["a", "b", "c"]
+    assert database.version == seen[-1]
+
+
+_TRY = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as index:
+    try:
+        fcntl.lockf(index, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, 128)
+    except BlockingIOError:
+        print("locked")
+"""
+
+
+async def test_others_can_tell_that_somebody_has_it_open(database: Database, path: Path) -> None:
+    """SQLite takes an index on which nobody has this lock for a dead one's, and cuts it off."""
+
+    async def tried() -> str:
+        index = str(path.with_name(f"{path.name}-shm"))
+        return (await run([sys.executable, "-c", _TRY, index])).decode().strip()
+
+    assert await tried() == "locked"
+    await database.write(lambda connection: insert(connection, "one"))
+    assert database.version
+    assert await tried() == "locked"

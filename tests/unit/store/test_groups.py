@@ -169,3 +169,30 @@ async def test_a_change_is_not_made_when_the_account_has_got_other_roles_since(
     await accounts.write(accounts.delete(ann))
     with pytest.raises(Outdated):
         await accounts.write(if_still(account, accounts.delete(ann)))
+
+
+async def test_who_was_in_a_group_that_is_deleted_is_in_the_usual_one(
+    accounts: AccountStore, groups: GroupStore
+) -> None:
+    group = await accounts.write(groups.add("g", 3000, {}))
+    id = await accounts.write(accounts.add("ann", None, [], "", 0, primary_group=group))
+    await accounts.write(groups.delete(group))
+    account = accounts.by_id(id)
+    assert account is not None
+    assert account.primary_group == 2
+    await accounts.write(groups.require([1, 2]))
+    with pytest.raises(Outdated):
+        await accounts.write(groups.require([2, group]))
+
+
+async def test_a_group_that_somebody_is_in_or_a_privilege_names_is_not_unused(
+    accounts: AccountStore, groups: GroupStore
+) -> None:
+    free, led, joined, named = [
+        await accounts.write(groups.add(name, 3000 + number, {})) for number, name in enumerate("abcd")
+    ]
+    await accounts.write(accounts.add("ann", None, [], "", 0, primary_group=led, groups=[joined]))
+    await accounts.write(groups.add_privilege("p", [], [named], web_shell=False))
+    gone = [id for id in (free, led, joined, named, 1) if await accounts.write(groups.delete_unused(id))]
+    assert gone == [free]
+    assert {led, joined, named, 1} <= {each.id for each in groups.all()}

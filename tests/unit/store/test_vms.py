@@ -100,9 +100,13 @@ async def test_what_may_be_unknown_may_be_null(store: Store) -> None:
 async def test_a_vm_is_found_by_id_uuid_and_name(store: Store) -> None:
     first, second = await store.add(), await store.add(OTHER)
     assert [row["id"] for row in store.vms.all()] == [first, second]
-    assert store.vms.by_uuid(OTHER["uuid"]) == {"id": second, **OTHER}
+    assert store.vms.id_of_uuid(OTHER["uuid"]) == second
     assert (store.vms.id_of_name("web01"), store.vms.id_of_name("web02")) == (first, second)
-    assert (store.vms.id_of_name("WEB01"), store.vms.by_uuid("x"), store.vms.by_id(99)) == (None, None, None)
+    assert (store.vms.id_of_name("WEB01"), store.vms.id_of_uuid("x"), store.vms.by_id(99)) == (
+        None,
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize("id", [0, -1, 2**63 - 1, 2**63, -(2**63) - 1, 10**30, -(10**30)])

@@ -22,7 +22,7 @@ class Calls:
         return asyncio.get_running_loop().create_task(self._call(number))
 
     async def _call(self, number: int) -> None:
-        async with self.turns.turn():
+        async with self.turns:
             self.running.append(number)
             try:
                 await self._ends[number].wait()
@@ -99,7 +99,7 @@ async def test_a_call_that_fails_gives_its_place_back() -> None:
     turns = Turns()
 
     async def fail() -> None:
-        async with turns.turn():
+        async with turns:
             raise LookupError
 
     for _ in range(3 * (RUNNING + WAITING)):
