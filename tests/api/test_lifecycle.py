@@ -234,7 +234,9 @@ async def test_huge_pages_are_counted_for_themselves(tmp_path: Path) -> None:
         assert (info["overcommit_required"], info["memory_req_fulfilled_after_overcommit"]) == (True, False)
         # There is no promising more of them than there are.
         assert (await host.api.failure("vm.start", 2, {"overcommit": True})).errno == 12
-        await host.api.call("vm.update", 2, {"hugepages": None})
+        assert (await host.api.call("vm.get_instance", 2))["hugepages"] == "2M"
+        without = await host.api.call("vm.update", 2, {"hugepages": None})
+        assert "hugepages" not in without
         assert await host.api.call("vm.start", 2) is None
 
 

@@ -26,7 +26,6 @@ FIELDS = {
     "cpu_model": None,
     "cpuset": None,
     "nodeset": None,
-    "hugepages": None,
     "enable_cpu_topology_extension": False,
     "pin_vcpus": False,
     "hyperv_enlightenments": False,

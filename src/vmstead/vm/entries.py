@@ -55,7 +55,11 @@ def vm_entry(services: Services, vm: Stored, *, secrets: bool = True) -> Entry:
 def _entry(vm: Stored) -> Entry:
     devices = [device_entry(device) for device in vm.devices]
     has_display = any(each["attributes"]["dtype"] == "DISPLAY" for each in devices)
-    return {**vm.row, "status": None, "devices": devices, "display_available": has_display}
+    row = vm.row
+    if row["hugepages"] is None:
+        # Entries are those of TrueNAS until somebody uses what it does not have.
+        row = {name: value for name, value in row.items() if name != "hugepages"}
+    return {**row, "status": None, "devices": devices, "display_available": has_display}
 
 
 def _masked_entry(vm: Stored) -> Entry:

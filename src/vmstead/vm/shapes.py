@@ -33,6 +33,9 @@ class _Computed(Model):
     status: VmStatus = Field(description="How it is now.")
     devices: list[DeviceShape] = Field(description="Its devices, by id.")
     display_available: bool = Field(description="Whether it has a DISPLAY device.")
+    hugepages: Literal["2M", "1G"] | None = Field(
+        None, description="Pages that its memory is taken from; only there where it is set."
+    )
 
 
 VmShape = create_model(
