@@ -56,6 +56,8 @@ class LibvirtConsole:
         self._writable = asyncio.Event()
         self._closed = False
         self._paused = False
+        #: Nothing is told of it any more.
+        self._is_over = False
 
     @classmethod
     async def open(cls, uri: str, uuid: str) -> "LibvirtConsole":
@@ -90,10 +92,25 @@ class LibvirtConsole:
             if events & libvirt.VIR_STREAM_EVENT_WRITABLE:
                 self._update_events()
                 self._tell(self._writable.set)
-            if events & _ENDED:
-                self._tell(self._received, b"")
+            if events & _ENDED or self._loop.is_closed():
+                self._end(stream)
         except libvirt.libvirtError:
-            self._tell(self._received, b"")
+            self._end(stream)
+
+    def _end(self, stream: Any) -> None:
+        self._listen_no_more(stream)
+        self._tell(self._ended)
+
+    def _ended(self) -> None:
+        self._chunks.put_nowait(b"")
+        # Whoever waits to write finds out by trying.
+        self._writable.set()
+
+    def _listen_no_more(self, stream: Any) -> None:
+        """Leave the stream alone: of one that has ended, libvirt tells again and again, as fast as it can."""
+        self._is_over = True
+        with contextlib.suppress(libvirt.libvirtError):
+            stream.eventRemoveCallback()
 
     def _tell(self, function: Any, *arguments: object) -> None:
         # The server's loop may end before libvirt's does.
@@ -101,6 +118,8 @@ class LibvirtConsole:
             self._loop.call_soon_threadsafe(function, *arguments)
 
     def _update_events(self, *, writable: bool = False) -> None:
+        if self._is_over:
+            return
         events = _ENDED | (0 if self._paused else libvirt.VIR_STREAM_EVENT_READABLE)
         self._stream.eventUpdateCallback(events | (libvirt.VIR_STREAM_EVENT_WRITABLE if writable else 0))
 
