@@ -30,7 +30,7 @@ _PREPARE = """
 set -e
 mount --make-rprivate /
 mount -t tmpfs none /run
-mkdir -p /run/dbus /run/systemd/netif /run/systemd/network /run/network
+mkdir -p /run/lock /run/dbus /run/systemd/netif /run/systemd/network /run/network
 chown systemd-network: /run/systemd/netif || true
 mount -t sysfs -o "$2" none /sys
 for folder in /etc/systemd/network /etc/network /usr/local/sbin; do

@@ -43,13 +43,13 @@ def of(api: Api, collection: str) -> list[dict[str, Any]]:
 
 
 async def events(host: Host, collection: str, count: int, api: Api | None = None) -> list[dict[str, Any]]:
-    """The next events, for which as much time passes as it takes: pools are looked at on a thread."""
+    """So many of the next events, for which as much time passes as it takes: pools are looked at on a thread."""
     api = api or host.api
     before = len(of(api, collection))
     async with asyncio.timeout(PATIENCE):
         while len(of(api, collection)) < before + count:
             await host.pass_time(1)
-    return of(api, collection)[before:]
+    return of(api, collection)[before : before + count]
 
 
 async def login(host: Host, api: Api, *roles: str) -> None:
