@@ -26,6 +26,10 @@ MOST_VIEWERS = 32
 _TRIM_AFTER = 512 * 1024
 
 
+#: Bytes of output that do not look like an earlier part of it by chance.
+_TELLING = 64
+
+
 class TooManyViewers(Exception):
     """A console has as many viewers as it can have."""
 
@@ -44,6 +48,8 @@ class Console:
         self.scrollback = bytearray(history)
         self.ended = False
         self._window = history[len(history) - overlap :]
+        #: Output that could be part of the record, or could just look like it: what comes next tells.
+        self._held = b""
         self._is_cut = len(history) >= SCROLLBACK
         #: Bytes that were read since the log was looked at.
         self.unlooked = 0
@@ -65,7 +71,11 @@ class Console:
         """Take note of a piece of output."""
         self.unlooked += len(data)
         if self._window:
-            data, self._window = unseen(self._window, data)
+            self._held += data
+            data, left = unseen(self._window, self._held)
+            if left and len(self._held) < _TELLING:
+                return
+            self._window, self._held = left, b""
         self.scrollback += data
         if len(self.scrollback) > SCROLLBACK:
             del self.scrollback[:-SCROLLBACK]
