@@ -11,7 +11,7 @@ from vmstead.adapters.console_files import ConsoleFiles
 from vmstead.adapters.memory_engine import MemoryConsole, MemoryEngine
 from vmstead.kernel.clock import ManualClock
 from vmstead.kernel.console_viewer import BACKLOG, Viewer
-from vmstead.kernel.consoles import MOST_VIEWERS, SCROLLBACK, Console, Consoles, TooManyViewers
+from vmstead.kernel.consoles import MOST_VIEWERS, SCROLLBACK, Consoles, TooManyViewers
 from vmstead.ports.engine import ConsoleStream, Domain, DomainState, EngineError
 
 GUEST = "11111111-0000-4000-8000-000000000000"
@@ -395,24 +395,3 @@ async def test_closing_ends_what_is_still_opening(tmp_path: Path) -> None:
     await consoles.close()
     assert engine.opened == []
     await Consoles(engine, ConsoleFiles(tmp_path)).close()
-
-
-RECORD = b"line-255-\r\nline-256-\r\nline-257-\r\n"
-
-
-@pytest.mark.parametrize(
-    "pieces",
-    [
-        # New, and the beginning of it looks like what was written before.
-        [b"line-25", b"8-\r\nline-259-\r\n"],
-        [bytes([byte]) for byte in b"line-258-\r\nline-259-\r\n"],
-        # What was written before, once more.
-        [b"line-25", b"6-\r\nline-257-\r\nline-258-\r\nline-259-\r\n"],
-        [b"line-257-\r\n", b"line-258-\r\nline-259-\r\n"],
-    ],
-)
-async def test_a_record_and_what_comes_after_it_are_joined_without_a_gap(pieces: list[bytes]) -> None:
-    console = Console(MemoryConsole(), RECORD, len(RECORD))
-    for piece in pieces:
-        console.take(piece)
-    assert bytes(console.scrollback) == RECORD + b"line-258-\r\nline-259-\r\n"
