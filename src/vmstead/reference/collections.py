@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from vmstead.kernel.model import Model
 from vmstead.rpc.registry import Method
@@ -44,6 +44,9 @@ def _of_source(source: Source) -> Collection:
 
 def _of_query(name: str, role: str | None, method: Method | None) -> Collection:
     row = dict[str, Any] if method is None else result_type(method)
+    if get_origin(row) is list:
+        # An event is about one of those that the method lists.
+        (row,) = get_args(row)
     return Collection(name, role, f"Changes of what {name} answers with.", None, row)
 
 
