@@ -2,15 +2,12 @@
 
 import asyncio
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab.host import LabHost, install
-from tests.lab.machine import Machine, copy
+from tests.lab.host import LabHost, fresh, install
 
 _IMAGE = os.environ.get("VMSTEAD_LAB")
 collect_ignore_glob = [] if _IMAGE else ["test_*.py"]
@@ -38,15 +35,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _host() -> Iterator[LabHost]:
     """A host on which the server runs as a service, from this checkout."""
     assert _IMAGE is not None
-    image = Path(_IMAGE)
-    folder = Path(tempfile.mkdtemp(prefix="host.", dir=image))
-    machine = Machine(image, folder)
-    try:
-        asyncio.run(_begin(machine))
-        yield LabHost(folder / "api", machine)
-    finally:
-        asyncio.run(machine.stop())
-        shutil.rmtree(folder)
+    with fresh(Path(_IMAGE)) as host:
+        asyncio.run(install(host.machine, _PREPARE, _SETTINGS))
+        yield host
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +46,6 @@ def lab(_host: LabHost, request: pytest.FixtureRequest) -> Iterator[LabHost]:
     asyncio.run(_host.sh(getattr(request.module, "PREPARE", "true")))
     yield _host
     asyncio.run(_without_vms(_host))
-
-
-async def _begin(machine: Machine) -> None:
-    await copy(machine.image / "saved", machine.folder)
-    await machine.start(snapshot=True)
-    await install(machine, _PREPARE, _SETTINGS)
 
 
 async def _without_vms(host: LabHost) -> None:

@@ -1,15 +1,18 @@
 """Vmstead on the lab's host, as its operator and its clients see it."""
 
+import asyncio
 import io
+import shutil
 import tarfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from tests.guest.guests import Host
-from tests.lab.machine import PATIENCE, Machine
+from tests.lab.machine import PATIENCE, Machine, copy
 from tests.processes import Result
 from vmstead.kernel.run import run
 
@@ -57,6 +60,24 @@ class LabHost(Host):
         yield lines
         after = f"--after-cursor='{cursor}'" if cursor else ""
         lines += (await self.sh(f"journalctl -q -o cat -u {unit} {after}")).splitlines()
+
+
+@contextmanager
+def fresh(image: Path) -> Iterator[LabHost]:
+    """A copy of the lab's host as it is after its first start: without a server."""
+    folder = Path(tempfile.mkdtemp(prefix="host.", dir=image))
+    machine = Machine(image, folder)
+
+    async def begin() -> None:
+        await copy(image / "saved", folder)
+        await machine.start(snapshot=True)
+
+    try:
+        asyncio.run(begin())
+        yield LabHost(folder / "api", machine)
+    finally:
+        asyncio.run(machine.stop())
+        shutil.rmtree(folder)
 
 
 async def install(machine: Machine, prepare: str, settings: str) -> None:

@@ -2,16 +2,13 @@
 
 import asyncio
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.guest.test_matrix import image, make
-from tests.lab.host import SOCKET, TOP, LabHost
-from tests.lab.machine import Machine, copy
+from tests.lab.host import SOCKET, TOP, LabHost, fresh
 from vmstead.kernel.run import run
 
 CHECKOUT = Path(__file__).parents[2]
@@ -37,20 +34,8 @@ async def _build(folder: Path) -> tuple[Path, Path]:
 @pytest.fixture(scope="module")
 def bare() -> Iterator[LabHost]:
     """A host on which there is no server."""
-    image_folder = Path(os.environ["VMSTEAD_LAB"])
-    folder = Path(tempfile.mkdtemp(prefix="host.", dir=image_folder))
-    machine = Machine(image_folder, folder)
-
-    async def begin() -> None:
-        await copy(machine.image / "saved", machine.folder)
-        await machine.start(snapshot=True)
-
-    try:
-        asyncio.run(begin())
-        yield LabHost(folder / "api", machine)
-    finally:
-        asyncio.run(machine.stop())
-        shutil.rmtree(folder)
+    with fresh(Path(os.environ["VMSTEAD_LAB"])) as host:
+        yield host
 
 
 async def install(host: LabHost, package: Path) -> str:
@@ -93,6 +78,10 @@ async def test_it_is_installed_used_upgraded_and_removed(bare: LabHost, packages
     await bare.sh("dpkg -r vmstead 2>&1")
     assert await bare.sh(f"test -d /proc/{before['pid']} || echo ended") == "ended"
     assert await bare.sh("ls /usr/lib/vmstead /usr/bin/vmstead 2>&1 | grep -c 'No such file'") == "2"
-    assert "disks are left in /var/lib/vmstead" in await bare.sh("dpkg -P vmstead 2>&1")
+    # Installed anew, it is as it was.
+    await install(bare, second)
+    assert await bare.sh("systemctl is-active vmstead vmstead-guests") == "active\nactive"
+    await bare.sh("dpkg -r vmstead 2>&1")
+    assert "virtual machines and disks are left in /var/lib/vmstead" in await bare.sh("dpkg -P vmstead 2>&1")
     left = f"stat -c %s {disk}; ls /etc/vmstead /lib/systemd/system/vmstead.service 2>&1 | grep -c 'No such file'"
     assert await bare.sh(left) == f"{160 * 1024**2}\n2"

@@ -112,15 +112,6 @@ def open_desk(given: dict[str, object], config_file: Path | None) -> Iterator[De
         yield Desk(database, journal, Seal(state / KEY))
 
 
-def note(state: Path, method: str, what: str) -> None:
-    """Record something that a command has done. Where the trail cannot be written, that is told and no more."""
-    try:
-        with closing(open_trail(state, thoroughly=False)) as journal:
-            AuditStore(journal, SystemClock(), sys.maxsize, lambda: 0.0).note_now(entry(method, what))
-    except (OSError, DatabaseError) as error:
-        click.echo(f"Not recorded in the audit trail: {error}", err=True)
-
-
 @click.group()
 def user() -> None:
     """Accounts that may log in."""

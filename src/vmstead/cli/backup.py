@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from vmstead.adapters.engine_choice import tpm_folders
-from vmstead.cli.accounts import note
+from vmstead.cli.audited import note
 from vmstead.cli.options import read_settings, settings_options
 from vmstead.config import default_config
 from vmstead.store.archive import ArchiveError, HalfDone, Manifest

@@ -8,9 +8,8 @@ import asyncio
 import json
 import os
 import shutil
-import sys
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -54,27 +53,23 @@ class Desk:
 
     def users(self) -> Mapping[str, list[str]]:
         """Names of the VMs whose NICs are attached to an interface, by its name; whether the server runs or not."""
-        from vmstead.store.db import DatabaseError, open_database
+        from vmstead.store.db import DatabaseError
+        from vmstead.store.files import DATABASE, KEY, open_settings
         from vmstead.store.seal import Seal
         from vmstead.store.vms import VmStore
 
         found: dict[str, list[str]] = {}
-        if not (self.config.state / "vmstead.db").exists():
+        if not (self.config.state / DATABASE).exists():
             return found
         try:
-            database = open_database(self.config.state / "vmstead.db")
+            database = open_settings(self.config.state)
         except (OSError, DatabaseError) as error:
             raise click.ClickException(f"it cannot be seen which VMs there are: {error}") from None
-        try:
-            store = VmStore(database, Seal(self.config.state / "secret.key"))
-            names = {vm["id"]: vm["name"] for vm in store.all()}
-            for device in store.all_devices():
-                bridge = device["attributes"].get("nic_attach")
-                name = names[device["vm"]]
-                if bridge is not None and name not in found.setdefault(bridge, []):
-                    found[bridge].append(name)
-        finally:
-            database.close()
+        with closing(database):
+            for vm in VmStore(database, Seal(self.config.state / KEY)).all_stored():
+                bridges = {device["attributes"].get("nic_attach") for device in vm.devices} - {None}
+                for bridge in sorted(bridges):
+                    found.setdefault(bridge, []).append(vm.row["name"])
         return found
 
 
@@ -104,19 +99,11 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         raise click.ClickException(f"libvirt: {error}") from None
 
 
-def _note(config_file: Path | None, given: dict[str, object], method: str, what: str) -> None:
+def _note(desk: Desk, method: str, what: str) -> None:
     """Put it into the audit trail."""
-    from vmstead.cli.accounts import open_desk
-    from vmstead.cli.audited import entry
-    from vmstead.kernel.clock import SystemClock
-    from vmstead.store.audit import AuditStore
+    from vmstead.cli.audited import note
 
-    try:
-        with open_desk(given, config_file) as desk:
-            AuditStore(desk.journal, SystemClock(), sys.maxsize, lambda: 0.0).note_now(entry(method, what))
-    except click.ClickException as error:
-        # It is done; whoever reads on must learn what to do next.
-        click.echo(f"Not in the audit trail: {error.message}", err=True)
+    note(desk.config.state, f"network.{method}", what)
 
 
 def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -174,7 +161,7 @@ def create_nat(name: str, subnet: str | None, config_file: Path | None, **given:
             return await create_nat(networks, desk.host, name, subnet)
 
     made = _run(work())
-    _note(config_file, given, "network.create_nat", f"Make NAT network {name} with {made.gateways[0]}")
+    _note(desk, "create_nat", f"Make NAT network {name} with {made.gateways[0]}")
     click.echo(f"Made {name}: this machine has {made.gateways[0]} there, guests get theirs by DHCP.")
     click.echo(f"A NIC is on it with: nic_attach={name}")
 
@@ -205,7 +192,7 @@ def create_bridge(
         return (await desk.host.cabling()).cables[name]
 
     bridge = _run(work())
-    _note(config_file, given, "network.create_bridge", f"Make bridge {name} over {port}, on trial")
+    _note(desk, "create_bridge", f"Make bridge {name} over {port}, on trial")
     has = ", ".join(each.interface for each in bridge.addresses) or "no address, as the card had none"
     click.echo(f"Bridge {name} over {port} is there, with {has}.")
     _say_trial(confirm_within, f"{name} goes away again")
@@ -231,7 +218,7 @@ def confirm(config_file: Path | None, **given: object) -> None:
 
     change = _run(confirm(desk.host, desk.trials))
     done = "Keep" if change.verb == "create" else "Do without"
-    _note(config_file, given, "network.confirm", f"{done} bridge {change.bridge} over {change.port}")
+    _note(desk, "confirm", f"{done} bridge {change.bridge} over {change.port}")
     if change.verb == "create":
         click.echo(f"Bridge {change.bridge} stays. A NIC is on it with: nic_attach={change.bridge}")
     else:
@@ -247,7 +234,7 @@ def rollback(config_file: Path | None, **given: object) -> None:
     from vmstead.network.bridge import roll_back
 
     change = _run(roll_back(desk.host, desk.trials))
-    _note(config_file, given, "network.rollback", f"Take back: {change.verb} bridge {change.bridge}")
+    _note(desk, "rollback", f"Take back: {change.verb} bridge {change.bridge}")
     click.echo(f"Everything is as it was before you ran {change.verb} for {change.bridge}.")
 
 
@@ -283,7 +270,7 @@ def delete(name: str, confirm_within: int, config_file: Path | None, **given: ob
         raise NetworkError(f"vmstead has made no network {name}; vmstead network list shows what there is")
 
     on_trial = _run(work())
-    _note(config_file, given, "network.delete", f"Delete network {name}")
+    _note(desk, "delete", f"Delete network {name}")
     if on_trial:
         click.echo(f"Bridge {name} is gone.")
         _say_trial(confirm_within, "it comes back")

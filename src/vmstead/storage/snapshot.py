@@ -191,7 +191,8 @@ async def rollback(
     found = await _find(ctx, id)
     with storage_errors("id"):
         volume = await ctx.volumes.find(found.dataset)
-    through = Unfinished(Kind.VOLUME, volume_path(f"{found.dataset}.{secrets.token_hex(8)}"))
+    above = found.dataset.rpartition("/")[0]
+    through = Unfinished(Kind.VOLUME, volume_path(f"{above}/rollback-{secrets.token_hex(8)}"))
     async with kept_inactive(ctx, "id", volume.source.path):
         before = await _of(ctx, found.dataset)
         await ctx.unfinished.note(through)
