@@ -3,13 +3,14 @@
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import libvirt
 import pytest
 
 from tests.contract.engine import ConsoleContract, EngineContract, Machine, connected, forget, guest
-from tests.daemons import lasting_engine, needs_private_libvirtd, state_folder
+from tests.daemons import config, lasting_engine, needs_private_libvirtd, state_folder
 from tests.unit.vm.support import make_vm
 from vmstead.adapters.engine_choice import provider_for
 from vmstead.adapters.libvirt_engine import LibvirtEngine
@@ -155,3 +156,38 @@ class TestPrivateLibvirtd(EngineContract, ConsoleContract, LibvirtContract):
             owner = Path(f"/proc/{pid}").stat().st_uid
             assert owner == int(Path(f"/proc/{pid}/status").read_text().split("Uid:")[1].split()[0])
             assert owner != 0
+
+
+@needs_private_libvirtd
+@pytest.mark.skipif(not Path("/run/systemd/system").exists(), reason="nobody reaps what is left behind")
+class TestEmbeddedDriver(EngineContract, ConsoleContract, LibvirtContract):
+    """All its guests are of one folder, since a process has one such driver."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def folder(cls) -> Iterator[Path]:
+        with state_folder() as folder:
+            yield folder
+
+    @pytest.fixture
+    def machine(self, folder: Path) -> Machine:
+        provider = provider_for(replace(config(folder), engine="qemu:///embed"), LinuxHost())
+        return Machine(lambda: LibvirtEngine(provider, SystemClock()), document)
+
+    async def test_a_guest_goes_on_when_its_driver_is_closed(self, machine: Machine) -> None:
+        domain = machine.domain("lasting")
+        async with connected(machine) as (engine, listener):
+            await engine.define(domain)
+            await engine.start(domain.uuid)
+            await listener.power(domain.uuid, PowerState.RUNNING)
+            pid = listener.states[domain.uuid].pid
+        assert pid is not None
+        assert Path(f"/proc/{pid}").exists()
+        async with connected(machine) as (engine, listener):
+            assert listener.states[domain.uuid].pid == pid
+            await forget(engine, domain.uuid)
+
+    async def test_guests_have_a_user_of_their_own(self, machine: Machine) -> None:
+        async with guest(machine) as (_, listener, uuid):
+            pid = listener.states[uuid].pid
+            assert Path(f"/proc/{pid}").owner() == "libvirt-qemu"

@@ -5,6 +5,7 @@ network card, real OpenZFS, and a ``/dev/kvm`` that works (the emulated processo
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -95,14 +96,14 @@ class Machine:
             await self.ssh("systemctl reboot")
             await monitor.until("RESET", patience=PATIENCE)
             down = time.monotonic() - began
-        await run(["ssh", *self.ssh_options(), "-O", "exit", "root@127.0.0.1"])
+        await self._hang_up()
         await self._reachable()
         return down
 
     async def reset(self) -> None:
         """Press its reset button, and wait until it is back."""
         await self.qmp("system_reset")
-        await run(["ssh", *self.ssh_options(), "-O", "exit", "root@127.0.0.1"])
+        await self._hang_up()
         await self._reachable()
 
     # --- what happens to its hardware -------------------------------------------------------------
@@ -135,6 +136,11 @@ class Machine:
         """Run a shell command in it as root; its output. Raises CommandError."""
         argv = ["ssh", *self.ssh_options(), "root@127.0.0.1", command]
         return (await run(argv, stdin=stdin, timeout=timeout)).decode()
+
+    async def _hang_up(self) -> None:
+        """Give up the connection to a host that has started anew; it may have closed it in time itself."""
+        with contextlib.suppress(CommandError):
+            await run(["ssh", *self.ssh_options(), "-O", "exit", "root@127.0.0.1"])
 
     async def forward(self, local: Path, remote: str) -> None:
         """Let a unix socket here lead to one in it, while the connection lives."""

@@ -12,7 +12,7 @@ POOL = "/var/lib/vmstead/pools/default"
 #: The second card borrows an address of the emulator, which knows it by its hardware address.
 PREPARE = """
 ip link delete lan0 2>/dev/null || true
-printf '[Match]\\nName=enp0s9\\n[Network]\\nDHCP=ipv4\\n' >/etc/systemd/network/20-second.network
+printf '[Match]\\nName=enp0s9\\n[Network]\\nDHCP=ipv4\\nIPv6AcceptRA=no\\n' >/etc/systemd/network/20-second.network
 networkctl reload
 /lib/systemd/systemd-networkd-wait-online --interface=enp0s9 --ipv4 --timeout=120
 """

@@ -12,12 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vmstead.adapters import accelerator
+from vmstead.adapters.embedded_libvirt import PREFIX as EMBEDDED
+from vmstead.adapters.embedded_libvirt import embedded as embedded_target
+from vmstead.adapters.embedded_libvirt import root_of
+from vmstead.adapters.embedded_libvirt import tpm_states as embedded_tpm_states
 from vmstead.adapters.libvirt_engine import LibvirtEngine, Target
 from vmstead.adapters.libvirt_engine.networks import LibvirtNetworks
 from vmstead.adapters.libvirt_engine.target import Provider
 from vmstead.adapters.linux_host import LinuxHost
 from vmstead.adapters.memory_engine import MemoryEngine, Script
-from vmstead.adapters.private_libvirtd import GUEST_USER, PrivateLibvirtd, is_installed
+from vmstead.adapters.private_libvirtd import PrivateLibvirtd, is_installed
+from vmstead.adapters.qemu_conf import GUEST_USER
 from vmstead.config import Config
 from vmstead.kernel.clock import Clock
 from vmstead.ports.engine import Engine, EngineError, EngineErrorKind
@@ -64,16 +69,18 @@ def provider_for(config: Config, host: Host, around: Surroundings = THIS_MACHINE
         name = await choose_engine(config, host, around)
         if name == "private":
             return await _private(config, around)
-        return await asyncio.to_thread(_by_uri, name, config.accel, around)
+        return await asyncio.to_thread(_by_uri, name, config, around)
 
     return provide
 
 
 def tpm_folders(state: Path, around: Surroundings = THIS_MACHINE) -> dict[str, Path]:
     """Where each kind of libvirt that may serve this state folder keeps a folder for each guest's TPM."""
+    embedded = embedded_tpm_states(state / "embed")
     if not around.is_root:
-        return {"session": _session_settings() / "libvirt/qemu/swtpm"}
+        return {"session": _session_settings() / "libvirt/qemu/swtpm", "embed": embedded}
     return {
+        "embed": embedded,
         "private": PrivateLibvirtd(state / "libvirt", hide_kvm=False).tpm_states,
         "system": _SYSTEM_TPM_STATES,
     }
@@ -174,7 +181,8 @@ async def _private(config: Config, around: Surroundings) -> Target:
     )
 
 
-def _by_uri(uri: str, setting: str, around: Surroundings) -> Target:
+def _by_uri(uri: str, config: Config, around: Surroundings) -> Target:
+    setting = config.accel
     if uri.startswith("test:"):
         return Target(uri, "tcg", "the test driver runs no guests", True, None, None, runs_guests=False)
     if uri == "qemu:///system":
@@ -191,6 +199,9 @@ def _by_uri(uri: str, setting: str, around: Surroundings) -> Target:
         logs = _session_cache() / "libvirt/qemu/log"
         target = Target(uri, "", None, False, None, _session_pid_files(), tpm_states=states, log_folder=logs)
         return _with_accelerator(replace(target, keeps_consoles=True), setting)
+    if uri.partition("?")[0] == EMBEDDED:
+        target = embedded_target(root_of(uri, config.state), is_root=around.is_root)
+        return _with_accelerator(target, setting)
     # Another machine or another root: what holds there is not known here.
     accel = "tcg" if setting == "tcg" else "kvm"
     reason = "emulation was asked for (accel = tcg)" if accel == "tcg" else None

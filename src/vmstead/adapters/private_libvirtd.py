@@ -16,27 +16,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 from vmstead.adapters.keeper import LIBVIRTD
+from vmstead.adapters.qemu_conf import GUEST_USER, make_folder, qemu_conf
 from vmstead.kernel.run import CommandError, run
 from vmstead.ports.engine import EngineError, EngineErrorKind
-
-#: Whom distributions run guests as; a guest that breaks out of QEMU is then nobody of importance.
-GUEST_USER = "libvirt-qemu"
 
 #: The kernel's start, and that of the first process: a container starts anew without its host.
 _BOOT_ID, _FIRST = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/1/stat")
 #: Bytes that the kernel takes as the address of a unix socket.
 _LONGEST_SOCKET = 107
 
-_QEMU_CONF = """\
-# Written by vmstead at every start of this daemon.
-user = "{user}"
-group = "{group}"
-# Guests write their logs themselves and so depend on no log daemon.
-stdio_handler = "file"
-security_driver = "none"
-cgroup_controllers = []
-namespaces = []
-"""
 _LIBVIRTD_CONF = """\
 # Written by vmstead at every start of this daemon.
 host_uuid = "{host_uuid}"
@@ -95,7 +83,7 @@ class PrivateLibvirtd:
                 f"the path {self._socket} is longer than the {_LONGEST_SOCKET} characters that a socket can have; "
                 "choose a state folder with a shorter path",
             )
-        await asyncio.to_thread(_make_folder, self._root)
+        await asyncio.to_thread(make_folder, self._root)
         recipe = self._write_configuration()
         if await self.is_running():
             if (self._root / "recipe").read_text() == recipe:
@@ -178,24 +166,16 @@ class PrivateLibvirtd:
     def _write_configuration(self) -> str:
         """Write the daemon's settings; returns what tells two settings apart."""
         etc = self._root / "etc"
-        _make_folder(etc)
+        make_folder(etc)
         identity = self._root / "host_uuid"
         if not identity.exists():
             # Two daemons on one machine are two hosts to libvirt.
             identity.write_text(str(uuid.uuid4()))
-        account = pwd.getpwnam(GUEST_USER)
-        qemu = _QEMU_CONF.format(user=GUEST_USER, group=account.pw_gid)
+        qemu = qemu_conf(GUEST_USER)
         daemon = _LIBVIRTD_CONF.format(host_uuid=identity.read_text().strip())
         (etc / "qemu.conf").write_text(qemu)
         (etc / "libvirtd.conf").write_text(daemon)
         return f"{qemu}{daemon}hide_kvm = {self._hide_kvm}\nbounded = {self._bounded}\n"
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder that guests can pass through, whatever the umask of this process is."""
-    if not folder.is_dir():
-        folder.mkdir(parents=True)
-        folder.chmod(0o711)
 
 
 def _settle(future: "asyncio.Future[None]") -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from vmstead.adapters import accelerator
 from vmstead.adapters.engine_choice import THIS_MACHINE, Surroundings, choose_engine
 from vmstead.adapters.linux_host import LinuxHost
-from vmstead.adapters.private_libvirtd import GUEST_USER
+from vmstead.adapters.qemu_conf import GUEST_USER
 from vmstead.adapters.zfs.base import Zfs
 from vmstead.adapters.zfs.programs import THIS_HOST, ZfsHost
 from vmstead.config import Config
