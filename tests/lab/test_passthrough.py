@@ -1,12 +1,29 @@
 """A network card, an NVMe drive and a USB stick of a real host, given to a guest and taken back."""
 
-from tests.guest.test_matrix import image, make
-from tests.lab.host import LabHost
+import json
+
+from tests.guest.test_matrix import make, volume
+from tests.lab.host import TOP, LabHost
 
 POOL = "/var/lib/vmstead/pools/default"
 CARD = "pci_0000_01_00_0"
 DRIVE = "pci_0000_02_00_0"
 STICK = "usb_46f4_0001_STICK1"
+PREPARE = """
+ip link add name lan1 type bridge stp_state 0
+ip address add 192.168.91.1/24 dev lan1
+ip link set lan1 up
+"""
+#: A disc that starts the guest, and how somebody brings it to a server.
+_DISC = (
+    "import asyncio, pathlib, tempfile; from tests.guest.test_matrix import bootable_cd as make; "
+    'asyncio.run(make(pathlib.Path(tempfile.mkdtemp()), pathlib.Path("/root/guest.iso")))'
+)
+_UPLOAD = f"""
+curl --silent --fail http://127.0.0.1:6080/_upload -F file=@/root/guest.iso \\
+    -F 'data={{"method": "filesystem.put", "params": ["/mnt/default/guest.iso"]}}' \\
+    -H "Authorization: Token $({TOP}/.venv/bin/midclt call auth.generate_token)"
+"""
 
 
 async def drivers(lab: LabHost) -> list[str]:
@@ -37,27 +54,38 @@ async def test_choices_are_what_the_host_has(lab: LabHost) -> None:
     assert sorted(names) == ["QEMU USB HARDDRIVE", "QEMU USB Tablet"]
 
 
-async def test_a_guest_has_all_three_and_the_host_has_them_back_afterwards(lab: LabHost) -> None:
+async def test_a_guest_from_a_disc_has_all_three_and_the_host_has_them_back_afterwards(lab: LabHost) -> None:
     assert await drivers(lab) == ["e1000e", "nvme"]
+    await lab.sh(f"cd {TOP} && .venv/bin/python -c '{_DISC}'")
+    upload = json.loads(await lab.sh(_UPLOAD))
+    await lab.call("core.job_wait", upload["job_id"], job=True)
     vm = await make(
         lab,
-        image("passed", type="VIRTIO", boot=True),
+        {"dtype": "CDROM", "path": "/mnt/default/guest.iso"},
+        {**volume("x"), "zvol_name": "tank/passed", "type": "VIRTIO", "serial": "PASSED"},
+        {"dtype": "NIC", "type": "VIRTIO", "nic_attach": "lan1", "mac": "00:a0:98:00:00:21"},
         {"dtype": "PCI", "pptdev": CARD},
         {"dtype": "PCI", "pptdev": "0000:02:00.0"},
         {"dtype": "USB", "device": STICK, "controller_type": "qemu-xhci"},
         name="passed",
-        bootloader="UEFI_CSM",
         machine_type="q35",
         arch_type="x86_64",
     )
-    await lab.fill(f"{POOL}/passed.raw")
     await lab.call("vm.start", vm)
     with lab.console(vm) as console:
         console.log_in()
         found = console.inventory()
+        (bridged,) = (nic.name for nic in found.nics if nic.mac == "00:a0:98:00:00:21")
+        console.type(
+            f"ip address flush dev {bridged}; ip address add 192.168.91.7/24 dev {bridged}; echo se''t"
+        )
+        console.until("set")
+    assert "1 received" in await lab.sh("ping -c 1 -W 20 192.168.91.7")
+    assert [disk.name for disk in found.disks if disk.cdrom] == ["sr0"]
     assert await drivers(lab) == ["vfio-pci", "vfio-pci"]
     assert found.nic("52:54:00:00:00:03").driver == "e1000e"
-    assert {disk.serial: disk.bus for disk in found.disks if disk.bus in ("nvme", "usb")} == {
+    assert {disk.serial: disk.bus for disk in found.disks if not disk.cdrom} == {
+        "PASSED": "virtio",
         "SPARE-NVME": "nvme",
         "STICK1": "usb",
     }

@@ -1,6 +1,7 @@
 """The server as a service of a real host: what a crash, a restart and the host's own end do to guests."""
 
 import asyncio
+import re
 from typing import Any
 
 from tests.guest.test_matrix import image, make
@@ -28,6 +29,13 @@ async def test_the_host_is_ready(lab: LabHost) -> None:
     assert "This machine can run VMs." in await lab.sh(f"{TOP}/.venv/bin/vmstead doctor")
     assert await lab.call("vm.virtualization_details") == {"supported": True, "error": None}
     assert (await lab.call("vm.flags"))["amd_rvi"] is True
+
+
+async def test_the_service_is_confined(lab: LabHost) -> None:
+    told = await lab.sh("systemd-analyze security --no-pager vmstead.service | tail -1")
+    found = re.search(r"exposure level for vmstead\.service: ([\d.]+)", told)
+    assert found is not None, told
+    assert float(found[1]) <= 5.0
 
 
 async def test_memory_comes_from_huge_pages_where_there_are_any(lab: LabHost) -> None:

@@ -7,19 +7,17 @@
 | time | `{"$time": "12:30:00"}` |
 | set, frozenset | `{"$set": [...]}` |
 | IPv4Interface, IPv6Interface | `{"$ipv4_interface": "10.0.0.1/24"}`, `{"$ipv6_interface": "fe80::1/64"}` |
+
+What these are made of is imported by the first of them: most answers have none, and commands are to start fast.
 """
 
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeAlias
 
 #: A decoded value. It is Any on purpose: the method called decides its shape, which no checker can know, and
 #: callers should be able to write `client.call("vm.query")[0]["name"]`.
 Json: TypeAlias = Any
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 def dumps(value: Json) -> str:
@@ -47,19 +45,19 @@ def loads(text: str) -> Json:
 
 
 def _encode(value: object) -> Json:
+    from datetime import UTC, date, datetime, time, timedelta
+    from ipaddress import IPv4Interface, IPv6Interface
+
     # A datetime is a date too, so its branch comes first.
     if isinstance(value, datetime):
         aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-        return {"$date": (aware - _EPOCH) // _MILLISECOND}
+        return {"$date": (aware - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)}
     if isinstance(value, date):
         return {"$type": "date", "$value": value.isoformat()}
     if isinstance(value, time):
         return {"$time": str(value)}
     if isinstance(value, (set, frozenset)):
         return {"$set": _in_order(value)}
-
-    from ipaddress import IPv4Interface, IPv6Interface
-
     if isinstance(value, IPv4Interface):
         return {"$ipv4_interface": str(value)}
     if isinstance(value, IPv6Interface):
@@ -75,11 +73,24 @@ def _in_order(values: set[Json] | frozenset[Json]) -> list[Json]:
         return list(values)
 
 
-def _date_from_milliseconds(value: Json) -> datetime:
+def _date_from_milliseconds(value: Json) -> object:
+    from datetime import UTC, datetime, timedelta
+
     if isinstance(value, bool):
         raise TypeError("a number is needed")
-    moment: datetime = _EPOCH + value * _MILLISECOND
-    return moment
+    return datetime(1970, 1, 1, tzinfo=UTC) + value * timedelta(milliseconds=1)
+
+
+def _date(value: Json) -> object:
+    from datetime import date
+
+    return date.fromisoformat(value)
+
+
+def _time(value: Json) -> object:
+    from datetime import time
+
+    return time.fromisoformat(value)
 
 
 def _set_from_list(value: Json) -> Json:
@@ -105,7 +116,7 @@ def _ipv6_interface(value: Json) -> object:
 
 _DECODERS: dict[str, Callable[[Json], Json]] = {
     "$date": _date_from_milliseconds,
-    "$time": time.fromisoformat,
+    "$time": _time,
     "$set": _set_from_list,
     "$ipv4_interface": _ipv4_interface,
     "$ipv6_interface": _ipv6_interface,
@@ -118,7 +129,7 @@ def _decode(value: dict[str, Json]) -> Json:
         return value
     if len(value) == 2:
         if value.get("$type") == "date" and "$value" in value:
-            return _converted(date.fromisoformat, "$type", value["$value"])
+            return _converted(_date, "$type", value["$value"])
         return value
     for key, inner in value.items():
         decoder = _DECODERS.get(key)
