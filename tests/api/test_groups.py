@@ -287,3 +287,20 @@ async def test_what_is_done_to_a_group_while_it_is_deleted_happens_or_is_refused
             users = await host.api.call("user.query", [["username", "=", f"u{number}"]])
             there = {each["id"] for each in await host.api.call("group.query")}
             assert {each["group"]["id"] for each in users} <= there
+
+
+async def test_groups_that_are_made_at_once_get_numbers_of_their_own(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        users = [
+            host.api.call(
+                "user.create",
+                {"username": f"u{number}", "full_name": "U", "password_disabled": True, "group_create": True},
+            )
+            for number in range(8)
+        ]
+        groups = [host.api.call("group.create", {"name": f"g{number}"}) for number in range(8)]
+        await asyncio.gather(*users, *groups)
+        made = await host.api.call("group.query", [["builtin", "=", False]], {"select": ["name", "gid"]})
+        numbers = {each["name"]: each["gid"] for each in made if each["gid"] < 4000}
+        assert sorted(numbers.values()) == [*range(3000, 3016)]
+        assert sorted(numbers) == sorted(f"{kind}{number}" for kind in "ug" for number in range(8))

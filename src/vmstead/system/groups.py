@@ -2,7 +2,9 @@
 
 import asyncio
 import grp
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import StringConstraints
@@ -115,16 +117,16 @@ async def create(ctx: Ctx, group_create: GroupCreate) -> int:
     """Make a group; answers with its id. What its members may do, privileges say (``privilege.create``)."""
     given = group_create
     raise_if(_member_problems(ctx, _CREATE, given.users))
-    gid = await next_gid(ctx) if given.gid is None else given.gid
     settings = {name: value for name, value in sent(given).items() if name in KeptOfGroup.model_fields}
 
-    def change(connection: Connection) -> int:
+    def change(connection: Connection, gid: int) -> int:
         id = ctx.groups.add(given.name, gid, settings)(connection)
         ctx.groups.set_members(id, given.users)(connection)
         return id
 
     try:
-        id = await rights.write(ctx, change)
+        async with free_gid(ctx) as free:
+            id = await rights.write(ctx, partial(change, gid=free if given.gid is None else given.gid))
     except NameTaken as taken:
         raise _taken(_CREATE, taken) from None
     tell(ctx, id, "added", given.users)
@@ -201,14 +203,16 @@ async def delete(ctx: Ctx, id: int, options: GroupDeleteOptions = GroupDeleteOpt
 
 @group.method(role="ACCOUNT_READ")
 async def get_next_gid(ctx: Ctx) -> int:
-    """A number that no group has."""
-    return await next_gid(ctx)
-
-
-async def next_gid(ctx: Ctx) -> int:
     """A number that no group has, here or on the host."""
     taken = {entry["gid"] for entry in await group_entries(ctx)}
     return next(number for number in range(3000, 2**31) if number not in taken)
+
+
+@asynccontextmanager
+async def free_gid(ctx: Ctx) -> AsyncIterator[int]:
+    """A number that no group has, for one that is made in this block: nobody else is given it meanwhile."""
+    async with ctx.locks.edit("groups", "Another group is being made"):
+        yield await get_next_gid(ctx)
 
 
 def _found(ctx: Ctx, id: int) -> Group:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pwd
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import StringConstraints
@@ -18,7 +19,7 @@ from vmstead.store.accounts import Account, NameTaken
 from vmstead.store.db import Connection
 from vmstead.system import rights, roles
 from vmstead.system.account_events import GROUPS, USERS, told
-from vmstead.system.groups import group_entry, next_gid
+from vmstead.system.groups import free_gid, group_entry
 from vmstead.system.secrets import hash_password, new_password
 from vmstead.system.user_entries import HOST_IDS, Entry, Kept, UserShape, user_entries, user_entry
 from vmstead.system.user_info import passwd_entry
@@ -100,9 +101,8 @@ async def create(ctx: Ctx, user_create: UserCreate) -> Entry:
     rights.require_roles(ctx, {*given.granted_roles, *_roles_of(ctx, given.group, given.groups)})
     hashed = None if password is None or given.password_disabled else await hash_password(password)
     now = ctx.clock.now()
-    gid = await next_gid(ctx)
 
-    def change(connection: Connection) -> int:
+    def change(connection: Connection, gid: int) -> int:
         primary = given.group or 2
         if given.group_create:
             primary = ctx.groups.add(given.username, gid, {})(connection)
@@ -119,7 +119,8 @@ async def create(ctx: Ctx, user_create: UserCreate) -> Entry:
         return add(connection)
 
     try:
-        id = await rights.write(ctx, change)
+        async with free_gid(ctx) as gid:
+            id = await rights.write(ctx, partial(change, gid=gid))
     except NameTaken as taken:
         raise _taken(_CREATE, taken, given.username) from None
     entry = _told(ctx, id, "added")
