@@ -50,7 +50,6 @@ async def served(lab: LabHost, engine: str, user: str) -> AsyncIterator[tuple[La
 )
 async def test_a_guest_has_kvm_and_outlives_the_server(lab: LabHost, engine: str, user: str) -> None:
     async with served(lab, engine, user) as (host, state):
-        assert await host.call("vm.virtualization_details") == {"supported": True, "error": None}
         # The end of such a NIC is what an embedded driver has to be prepared for.
         card = {"dtype": "NIC", "type": "VIRTIO", "nic_attach": "enp1s0" if user == "root" else "user"}
         vm = await make(host, image("boot", type="VIRTIO", boot=True), card, bootloader="UEFI_CSM")
@@ -58,6 +57,7 @@ async def test_a_guest_has_kvm_and_outlives_the_server(lab: LabHost, engine: str
         await host.call("vm.start", vm)
         with host.console(vm) as console:
             console.log_in()
+        assert await host.call("vm.virtualization_details") == {"supported": True, "error": None}
         pid = (await host.status(vm))["pid"]
         assert "-accel kvm" in await lab.sh(f"tr '\\0' ' ' </proc/{pid}/cmdline")
         assert await lab.sh(f"stat -c %U /proc/{pid}") != "root"

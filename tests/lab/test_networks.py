@@ -12,8 +12,17 @@ POOL = "/var/lib/vmstead/pools/default"
 #: The second card borrows an address of the emulator, which knows it by its hardware address.
 PREPARE = """
 ip link delete lan0 2>/dev/null || true
-printf '[Match]\\nName=enp0s9\\n[Network]\\nDHCP=ipv4\\nIPv6AcceptRA=no\\n' >/etc/systemd/network/20-second.network
+cat >/etc/systemd/network/20-second.network <<END
+[Match]
+Name=enp0s9
+[Network]
+DHCP=ipv4
+# Its network has none, for which networkd would wait.
+IPv6AcceptRA=no
+LinkLocalAddressing=no
+END
 networkctl reload
+networkctl reconfigure enp0s9
 /lib/systemd/systemd-networkd-wait-online --interface=enp0s9 --ipv4 --timeout=120
 """
 VMSTEAD = f"{TOP}/.venv/bin/vmstead"

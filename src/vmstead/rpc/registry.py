@@ -189,9 +189,9 @@ class _Description(string.Formatter):
         return format(str(value), format_spec)
 
 
-def parse_query(filters: object = (), options: object = None) -> Query:
-    """A query from what the wire has for it. Raises ValidationErrors."""
-    filters, options = [] if filters == () else filters, {} if options is None else options
+def parse_query(filters: object = (), options: object = ()) -> Query:
+    """A query from what the wire has for it, which never is a tuple. Raises ValidationErrors."""
+    filters, options = [] if filters == () else filters, {} if options == () else options
     text = _text(filters, options)
     if text in _queries:
         return _queries[text]

@@ -255,7 +255,7 @@ def test_paths_into_lists_have_the_index() -> None:
 # --- queries --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("params", [[], [[]], [[], {}], [[], None]])
+@pytest.mark.parametrize("params", [[], [[]], [[], {}]])
 def test_a_query_needs_neither_filters_nor_options(params: list[Any]) -> None:
     [parsed] = bound("query", *params)
     assert isinstance(parsed, Query)
@@ -265,6 +265,12 @@ def test_a_query_needs_neither_filters_nor_options(params: list[Any]) -> None:
 def test_a_query_takes_filters_and_options() -> None:
     rows = [{"id": number} for number in range(5)]
     assert parse_query([["id", ">", 2]], {"order_by": ["-id"]}).apply(rows) == [{"id": 4}, {"id": 3}]
+
+
+@pytest.mark.parametrize("params", [[None], [[], None], [[], []], [{}]])
+def test_a_query_is_a_list_and_an_object(params: list[Any]) -> None:
+    with pytest.raises(ValidationErrors):
+        bound("query", *params)
 
 
 def test_mistakes_in_a_query_are_problems_of_its_parameters() -> None:
