@@ -97,6 +97,15 @@ def translated(function: Callable[..., T], *arguments: Any) -> T:
         raise engine_error(error) from error
 
 
+def keep_alive(connection: Any, interval: int, count: int) -> None:
+    """Have a connection end when the other side gives no sign of life ``count`` times, every ``interval`` seconds.
+
+    Drivers that live in this process (test, embed) have no connection that could be lost, and say so.
+    """
+    with contextlib.suppress(libvirt.libvirtError):
+        connection.setKeepAlive(interval, count)
+
+
 def engine_error(error: libvirt.libvirtError) -> EngineError:
     """A libvirt error in the port's terms."""
     code, domain = error.get_error_code(), error.get_error_domain()

@@ -70,7 +70,7 @@ class LibvirtConsole:
                 stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
                 domain = connection.lookupByUUIDString(uuid)
                 _open(domain, stream)
-                connection.setKeepAlive(*_KEEPALIVE)
+                binding.keep_alive(connection, *_KEEPALIVE)
                 console = cls(connection, stream, loop)
                 stream.eventAddCallback(libvirt.VIR_STREAM_EVENT_READABLE | _ENDED, console._on_event, None)
             except BaseException:

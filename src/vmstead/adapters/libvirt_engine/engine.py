@@ -194,7 +194,7 @@ class LibvirtEngine:
             # Drivers that live in this process (test, embed) have no connection that could be lost.
             with contextlib.suppress(libvirt.libvirtError):
                 connection.registerCloseCallback(on_close, None)
-                connection.setKeepAlive(*_KEEPALIVE)
+            binding.keep_alive(connection, *_KEEPALIVE)
         except BaseException:
             connection.close()
             raise
