@@ -144,9 +144,12 @@ class Machine:
 
     async def forward(self, local: Path, remote: str) -> None:
         """Let a unix socket here lead to one in it, while the connection lives."""
+        leads = ["-L", f"{local}:{remote}", "root@127.0.0.1"]
+        # A connection that lives would not make anew what it was told to make before.
+        with contextlib.suppress(CommandError):
+            await run(["ssh", *self.ssh_options(), "-O", "cancel", *leads])
         local.unlink(missing_ok=True)
-        forward = ["-O", "forward", "-L", f"{local}:{remote}"]
-        await run(["ssh", *self.ssh_options(), *forward, "root@127.0.0.1"])
+        await run(["ssh", *self.ssh_options(), "-O", "forward", *leads])
 
     def ssh_options(self) -> list[str]:
         """What leads ssh to it."""

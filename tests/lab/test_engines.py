@@ -73,7 +73,7 @@ async def test_a_guest_has_kvm_and_outlives_the_server(lab: LabHost, engine: str
 
 
 async def test_the_driver_within_the_server_does_what_every_engine_does(lab: LabHost) -> None:
-    some = "Embedded and (console or suspend or renamed or goes_on or user_of_their_own)"
+    some = "Embedded and (console or goes_on or user_of_their_own)"
     command = f".venv/bin/python -m pytest -q -p no:cacheprovider -k '{some}' tests/contract/test_engines.py"
     told = await lab.machine.ssh(f"cd {TOP} && {command} 2>&1 | tail -100", timeout=1500)
     assert re.search(r"^\d passed, \d+ deselected", told, re.MULTILINE), told

@@ -20,9 +20,9 @@ _DISC = (
     'asyncio.run(make(pathlib.Path(tempfile.mkdtemp()), pathlib.Path("/root/guest.iso")))'
 )
 _UPLOAD = f"""
-curl --silent --fail http://127.0.0.1:6080/_upload -F file=@/root/guest.iso \\
-    -F 'data={{"method": "filesystem.put", "params": ["/mnt/default/guest.iso"]}}' \\
-    -H "Authorization: Token $({TOP}/.venv/bin/midclt call auth.generate_token)"
+curl --silent --show-error --fail-with-body http://127.0.0.1:6080/_upload \\
+    -F 'data={{"method": "filesystem.put", "params": ["/mnt/default/guest.iso"]}}' -F file=@/root/guest.iso \\
+    -H "Authorization: Token $({TOP}/.venv/bin/midclt call auth.generate_token 600 '{{}}' false)"
 """
 
 
