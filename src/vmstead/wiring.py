@@ -67,10 +67,15 @@ class _Reactions:
     def state(self, uuid: str, old: DomainState, new: DomainState) -> None:
         """A domain has changed."""
         if new.active and not old.active:
-            self.services.consoles.watch(uuid)
+            self._watch(uuid)
         events.state_changed(self.services, uuid, new)
         if new.active is not old.active:
             self.services.measuring.check()
+
+    def _watch(self, uuid: str) -> None:
+        """Read the console of a VM of this server's. Those of others are not taken from them."""
+        if self.services.vms.id_of_uuid(uuid) is not None:
+            self.services.consoles.watch(uuid)
 
     def viewed(self, uuid: str) -> None:
         """Somebody looks at a guest's display."""
@@ -78,7 +83,8 @@ class _Reactions:
 
     def connected(self) -> None:
         """The engine is there (again). Guests went on while it was away; their consoles did not."""
-        self.services.consoles.watch_all(self.services.states.active())
+        for uuid in self.services.states.active():
+            self._watch(uuid)
         self.services.tasks.start(halting.resume_left(self.services), name="letting halted guests go on")
 
     def renewed(self, caller: Caller) -> Caller | None:

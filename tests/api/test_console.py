@@ -15,6 +15,7 @@ from tests.harness import Host, server, settle
 from vmstead.adapters.memory_engine import MemoryConsole, MemoryEngine
 from vmstead.kernel.clock import ManualClock
 from vmstead.kernel.consoles import MOST_VIEWERS
+from vmstead.ports.engine import Domain
 
 
 @asynccontextmanager
@@ -330,3 +331,23 @@ async def test_the_thirty_third_viewer_is_told_why_it_cannot_be_served(tmp_path:
             refusal = await opened(host, socket, token=token)
             assert refusal["error"]["error"] == 16
             assert "has 32 viewers" in refusal["error"]["reason"]
+
+
+async def test_the_consoles_of_guests_of_others_are_left_to_them(tmp_path: Path) -> None:
+    """Several programs, and several servers, may share a libvirt; a console has one reader."""
+    async with server(tmp_path) as host:
+        uuid = "0b3f9e2a-6b52-4d5c-8f2e-3d6a1c9e7b40"
+        document = f"<domain><name>theirs</name><uuid>{uuid}</uuid></domain>"
+        await host.engine.define(Domain(uuid, "theirs", document.encode()))
+        await host.engine.start(uuid)
+        theirs = await host.engine.console(uuid)
+        assert isinstance(theirs, MemoryConsole)
+        # What is done about the first has been done when the second is read.
+        mine = await running(host)
+        async with shell(host) as socket:
+            await opened(host, socket)
+            theirs.print(b"for them")
+            mine.print(b"for me")
+            await output(socket, b"for me")
+        async with asyncio.timeout(10):
+            assert await anext(aiter(theirs)) == b"for them"

@@ -6,7 +6,6 @@ that was away) it has from the engine's log.
 """
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -108,11 +107,6 @@ class Consoles:
         if known is None or (known.done() and (_failed(known) or known.result().ended)):
             task = self._consoles[uuid] = asyncio.get_running_loop().create_task(self._open(uuid))
             task.add_done_callback(lambda task: self._opened(uuid, task))
-
-    def watch_all(self, uuids: Iterable[str]) -> None:
-        """The same for several guests."""
-        for uuid in uuids:
-            self.watch(uuid)
 
     def _opened(self, uuid: str, task: "asyncio.Task[Console]") -> None:
         if _failed(task):
