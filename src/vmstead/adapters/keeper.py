@@ -13,6 +13,7 @@ write to their serial ports does not fill the disk: FOLDER/<guest>/*.log. Nothin
 imported, to start fast and stay small.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -36,6 +37,8 @@ _CLONE_NEWNS = 0x20000
 _MS_BIND, _MS_REC, _MS_SLAVE = 0x1000, 0x4000, 0x80000
 _PR_SET_CHILD_SUBREAPER = 36
 _LISTEN_FDS_START = 3
+#: What AppArmor is told of the next program (apparmor's change_onexec).
+_APPARMOR = Path("/proc/self/attr/apparmor/exec")
 #: Seconds between two looks at the console logs.
 _LOOK = 30
 #: What the process in the background says to the command when everything is well.
@@ -127,6 +130,16 @@ def _hide_kvm(root: Path) -> None:
     _mount(str(nothing), "/dev/kvm", _MS_BIND)
 
 
+def _remain_unconfined() -> None:
+    """Keep the next program from taking on the AppArmor profile that its name has, where there are any.
+
+    The profile of libvirtd has programs of guests leave it, which the kernel refuses to who can gain no privileges
+    (systemd's NoNewPrivileges): no guest would start. What confines libvirtd then is what confines the service.
+    """
+    with contextlib.suppress(OSError):
+        _APPARMOR.write_text("exec unconfined")
+
+
 def _start(listener: socket.socket, root: Path) -> int:
     """Run libvirtd with the listening socket, handed over as systemd does it (sd_listen_fds(3))."""
     # Closed by execve: from then on the process is known by its program.
@@ -147,6 +160,7 @@ def _start(listener: socket.socket, root: Path) -> int:
         "LISTEN_FDS": "1",
         "LISTEN_FDNAMES": "libvirtd.socket",
     }
+    _remain_unconfined()
     options = ["--config", str(root / "etc" / "libvirtd.conf"), "--pid-file", str(root / "libvirtd.lock")]
     os.execve(LIBVIRTD, [LIBVIRTD, *options], environment)
 
