@@ -54,6 +54,7 @@ def _address(address: Mapping[str, Any]) -> CableAddress:
         f"{address['local']}/{address['prefixlen']}",
         address.get("broadcast"),
         None if left == _FOREVER else left,
+        address.get("metric"),
     )
 
 
@@ -76,6 +77,7 @@ def _routes(routes: Iterable[Mapping[str, Any]], *, is_ipv6: bool) -> Iterable[R
 def address_step(link: str, address: CableAddress, *, needed: bool) -> Run:
     """Have an address on an interface."""
     words = ["brd", address.broadcast] if address.broadcast else []
+    words += ["metric", str(address.metric)] if address.metric is not None else []
     if address.seconds is not None:
         words += ["valid_lft", str(address.seconds), "preferred_lft", str(address.seconds)]
     family = "-6" if address.is_ipv6 else "-4"

@@ -21,11 +21,13 @@ class CableAddress:
         interface: address and prefix, such as ``192.168.1.7/24``.
         broadcast: IPv4's address of everybody, where one is set.
         seconds: how long it is still good for; None for one that has no end. One that was lent has an end.
+        metric: that of the route to its network, where one was said.
     """
 
     interface: str
     broadcast: str | None = None
     seconds: int | None = None
+    metric: int | None = None
 
     @property
     def is_ipv6(self) -> bool:

@@ -27,6 +27,7 @@ LINKS: list[dict[str, Any]] = [
                 "local": "192.168.1.7",
                 "prefixlen": 24,
                 "broadcast": "192.168.1.255",
+                "metric": 1024,
                 "scope": "global",
                 "dynamic": True,
                 "valid_life_time": 3000,
@@ -138,7 +139,7 @@ def test_what_there_is() -> None:
         mac="52:54:00:00:00:01",
         mtu=9000,
         addresses=(
-            CableAddress("192.168.1.7/24", "192.168.1.255", 3000),
+            CableAddress("192.168.1.7/24", "192.168.1.255", 3000, 1024),
             CableAddress("10.1.0.2/16"),
             CableAddress("2001:db8::7/64"),
         ),
@@ -168,7 +169,8 @@ def test_everything_is_restored_also_what_was_lent() -> None:
     assert isinstance(step, Hold)
     assert (step.link, step.addresses) == ("enp1s0", ("10.1.0.2/16", "2001:db8::7/64"))
     assert words(step.steps) == [
-        "ip -4 address replace 192.168.1.7/24 brd 192.168.1.255 valid_lft 3000 preferred_lft 3000 dev enp1s0",
+        "ip -4 address replace 192.168.1.7/24 brd 192.168.1.255 metric 1024"
+        " valid_lft 3000 preferred_lft 3000 dev enp1s0",
         "ip -4 address replace 10.1.0.2/16 dev enp1s0",
         "ip -6 address replace 2001:db8::7/64 dev enp1s0",
         "ip -4 route replace 10.1.0.1 scope link dev enp1s0 proto static",
