@@ -103,14 +103,18 @@ class TestLibvirtTestDriver(EngineContract, LibvirtContract):
             assert not engine.info.runs_guests
 
 
-@needs_private_libvirtd
-class TestPrivateLibvirtd(EngineContract, ConsoleContract, LibvirtContract):
+class OwnFolder:
+    """One folder for all tests of a libvirt that keeps everything below one."""
+
     @pytest.fixture(scope="class")
     @classmethod
     def folder(cls) -> Iterator[Path]:
         with state_folder() as folder:
             yield folder
 
+
+@needs_private_libvirtd
+class TestPrivateLibvirtd(OwnFolder, EngineContract, ConsoleContract, LibvirtContract):
     @pytest.fixture
     def machine(self, folder: Path) -> Machine:
         return Machine(lasting_engine(folder), document)
@@ -160,14 +164,8 @@ class TestPrivateLibvirtd(EngineContract, ConsoleContract, LibvirtContract):
 
 @needs_private_libvirtd
 @pytest.mark.skipif(not Path("/run/systemd/system").exists(), reason="nobody reaps what is left behind")
-class TestEmbeddedDriver(EngineContract, ConsoleContract, LibvirtContract):
+class TestEmbeddedDriver(OwnFolder, EngineContract, ConsoleContract, LibvirtContract):
     """All its guests are of one folder, since a process has one such driver."""
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def folder(cls) -> Iterator[Path]:
-        with state_folder() as folder:
-            yield folder
 
     @pytest.fixture
     def machine(self, folder: Path) -> Machine:
