@@ -108,6 +108,7 @@ async def test_networks_are_there_again_with_the_host_and_guests_get_addresses(l
     rows = {each["name"]: each for each in json.loads(await lab.sh(f"{VMSTEAD} network list --json"))}
     assert (rows["lab0"]["state"], rows["lab0"]["addresses"]) == ("ACTIVE", ["10.55.0.1/24"])
     assert (rows["guests0"]["state"], rows["guests0"]["port"]) == ("ACTIVE", "enp0s9")
+    # A call right after the end of libvirt alone would be told that it is away.
     await lab.sh("systemctl restart libvirtd.service vmstead.service")
     await lab.call("vm.start", vm)
     with lab.console(vm) as console:

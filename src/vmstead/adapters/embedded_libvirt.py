@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from vmstead.adapters.libvirt_engine.binding import start_event_loop
 from vmstead.adapters.libvirt_engine.target import Target
-from vmstead.adapters.qemu_conf import GUEST_USER, make_folder, qemu_conf
+from vmstead.adapters.qemu_conf import GUEST_USER, WRITTEN, make_folder, qemu_conf
 from vmstead.ports.engine import EngineError, EngineErrorKind
 
 #: What such an engine's address begins with. The folder is its parameter ``root``.
@@ -21,8 +21,8 @@ _LIBRARY = "libvirt.so.0"
 
 def root_of(uri: str, state: Path) -> Path:
     """The folder that an address means; one of the server's own where it names none."""
-    (root,) = parse_qs(urlsplit(uri).query).get("root", [str(state / "embed")])
-    return Path(root)
+    roots = parse_qs(urlsplit(uri).query).get("root", [str(state / "embed")])
+    return Path(roots[0])
 
 
 def embedded(root: Path, *, is_root: bool) -> Target:
@@ -53,16 +53,21 @@ def tpm_states(root: Path) -> Path:
 def _prepare(root: Path, user: str | None) -> None:
     if not root.is_absolute():
         raise EngineError(EngineErrorKind.UNREACHABLE, f"{root}: the root of {PREFIX} is an absolute path")
+    settings = root / "etc/qemu.conf"
+    another = f"give {PREFIX} another folder: {PREFIX}?root=FOLDER"
     try:
-        settings = qemu_conf(user)
-        for folder in (root, root / "etc"):
+        text = qemu_conf(user)
+        if settings.exists() and not settings.read_text().startswith(WRITTEN):
+            theirs = f"{settings} is somebody's own and would have to be replaced; {another}"
+            raise EngineError(EngineErrorKind.UNREACHABLE, theirs)
+        for folder in (root, settings.parent):
             make_folder(folder)
-        (root / "etc/qemu.conf").write_text(settings)
+        settings.write_text(text)
     except KeyError:
         text = f"there is no user {user}, as whom guests would run; apt-get install libvirt-daemon-system"
         raise EngineError(EngineErrorKind.UNREACHABLE, text) from None
     except OSError as error:
-        text = f"{error.filename}: {error.strerror}; give {PREFIX} another folder: {PREFIX}?root=FOLDER"
+        text = f"{error.filename}: {error.strerror}; {another}"
         raise EngineError(EngineErrorKind.UNREACHABLE, text) from None
     _watch_links()
 

@@ -6,8 +6,11 @@ from pathlib import Path
 #: Whom distributions run guests as; a guest that breaks out of QEMU is then nobody of importance.
 GUEST_USER = "libvirt-qemu"
 
-_COMMON = """\
-# Written by vmstead at every start of this libvirt.
+#: How settings begin that are the server's to replace.
+WRITTEN = "# Written by vmstead"
+
+_COMMON = f"""\
+{WRITTEN} at every start of this libvirt.
 # Guests write their logs themselves and so depend on no log daemon.
 stdio_handler = "file"
 security_driver = "none"

@@ -60,3 +60,16 @@ def test_a_folder_that_will_not_do_is_told_with_the_way_out(root: str, text: str
     with pytest.raises(EngineError) as raised:
         embedded(Path(root), is_root=False)
     assert (raised.value.kind, str(raised.value)) == (EngineErrorKind.UNREACHABLE, text)
+
+
+def test_settings_of_somebody_else_stay_as_they_are(tmp_path: Path) -> None:
+    embedded(tmp_path, is_root=False)
+    # Its own are written anew.
+    embedded(tmp_path, is_root=False)
+    theirs = tmp_path / "etc/qemu.conf"
+    theirs.write_text('user = "somebody"\n')
+    with pytest.raises(
+        EngineError, match="is somebody's own and would have to be replaced; give qemu:///embed"
+    ):
+        embedded(tmp_path, is_root=False)
+    assert theirs.read_text() == 'user = "somebody"\n'
