@@ -14,6 +14,7 @@ from typing import ClassVar
 from tests.guest.guests import Host
 from tests.lab.machine import PATIENCE, Machine, copy
 from tests.processes import Result
+from vmstead.client import Client
 from vmstead.kernel.run import run
 
 #: Where the checkout lies on the host.
@@ -47,6 +48,13 @@ class LabHost(Host):
             f'dd if="$({TOP}/.venv/bin/python -m vmstead.demo.guest)" of={name} bs=4M conv=notrunc,sparse'
         )
         return Path(name)
+
+    def come_up(self, *vms: int) -> None:
+        """Wait until these VMs run, as those that start with the host do."""
+        with Client(self.uri) as client:
+            events = client.subscribe("vm.query")
+            while client.call("vm.query", [["id", "in", [*vms]], ["status.state", "!=", "RUNNING"]]):
+                assert events.get(self.patience) is not None
 
     async def reconnect(self) -> None:
         """Reach the API again after the host has started anew."""
