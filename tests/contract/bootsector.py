@@ -22,8 +22,18 @@ _CODE = bytes.fromhex(
 )
 
 
+#: Where it goes on when the button was pressed, as the jump says it; and the next instruction instead.
+_OBEYS, _GOES_ON = bytes.fromhex("f6c401 750f"), bytes.fromhex("f6c401 7500")
+
+
+def sector(*, is_deaf: bool = False) -> bytes:
+    """The sector. One that is deaf takes no notice of the power button."""
+    code = _CODE.replace(_OBEYS, _GOES_ON) if is_deaf else _CODE
+    return code.ljust(510, b"\0") + b"\x55\xaa"
+
+
 def write_disk(path: Path) -> None:
     """Write a disk that starts with it."""
-    path.write_bytes(_CODE.ljust(510, b"\0") + b"\x55\xaa")
+    path.write_bytes(sector())
     # Less than a few cylinders, and a BIOS takes it for broken.
     os.truncate(path, 4 * 1024 * 1024)

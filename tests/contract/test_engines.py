@@ -19,7 +19,7 @@ from vmstead.adapters.linux_host import LinuxHost
 from vmstead.adapters.memory_engine import MemoryEngine
 from vmstead.config import Config
 from vmstead.kernel.clock import ManualClock, SystemClock
-from vmstead.ports.engine import Domain, EngineError, EngineErrorKind, PowerState
+from vmstead.ports.engine import Domain, Engine, EngineError, EngineErrorKind, PowerState
 from vmstead.vm.xml import Launch, domain_xml
 
 
@@ -103,6 +103,14 @@ class TestLibvirtTestDriver(EngineContract, LibvirtContract):
             assert not engine.info.runs_guests
 
 
+async def lock_of(engine: Engine, uuid: str) -> Path:
+    """Where a libvirt that was built to lock terminals has the lock of a guest's."""
+    domain = await call(engine._connection.lookupByUUIDString, uuid)  # type: ignore[attr-defined]
+    terminal = re.search(r"<source path='/dev/(pts/\d+)'/>", await call(domain.XMLDesc))
+    assert terminal is not None
+    return Path("/var/lock", "LCK.._" + terminal[1].replace("/", "_"))
+
+
 class OwnFolder:
     """One folder for all tests of a libvirt that keeps everything below one."""
 
@@ -142,11 +150,7 @@ class TestPrivateLibvirtd(OwnFolder, EngineContract, ConsoleContract, LibvirtCon
         self, machine: Machine
     ) -> None:
         async with guest(machine) as (engine, _, uuid):
-            domain = await call(engine._connection.lookupByUUIDString, uuid)  # type: ignore[attr-defined]
-            xml = await call(domain.XMLDesc)
-            terminal = re.search(r"<source path='/dev/(pts/\d+)'/>", xml)
-            assert terminal is not None
-            lock = Path("/var/lock", "LCK.._" + terminal[1].replace("/", "_"))
+            lock = await lock_of(engine, uuid)
             lock.write_text(f"{os.getpid():10d}\n")
             console = await engine.console(uuid)
             await console.close()
@@ -184,6 +188,15 @@ class TestEmbeddedDriver(OwnFolder, EngineContract, ConsoleContract, LibvirtCont
         async with connected(machine) as (engine, listener):
             assert listener.states[domain.uuid].pid == pid
             await forget(engine, domain.uuid)
+
+    async def test_a_console_that_was_given_back_is_free_for_others(self, machine: Machine) -> None:
+        async with guest(machine) as (engine, _, uuid):
+            lock = await lock_of(engine, uuid)
+            for _ in range(2):
+                console = await engine.console(uuid)
+                assert lock.exists()
+                await console.close()
+                assert not lock.exists()
 
     async def test_guests_have_a_user_of_their_own(self, machine: Machine) -> None:
         async with guest(machine) as (_, listener, uuid):

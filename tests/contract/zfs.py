@@ -6,16 +6,15 @@
 import asyncio
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from vmstead.adapters.all_pools import Storage, storage
 from vmstead.adapters.fake_zfs import FakeZfs
 from vmstead.adapters.zfs.programs import THIS_HOST
-from vmstead.kernel.run import run
+from vmstead.kernel.run import CommandError, run
 
 REAL_POOL = os.environ.get("VMSTEAD_TEST_ZFS")
 #: The kinds of ZFS that there are.
@@ -27,60 +26,71 @@ class ZfsPair:
     """The pools ``tank`` and ``other``, with the ports on them.
 
     Attributes:
-        make_dataset: gives a pool a file system, by its name with the pool's.
-        do: has ZFS do something behind the driver's back: the arguments of ``zfs``, with the API's names.
+        make_dataset: gives a pool a file system behind the driver's back, by its name with the pool's.
     """
 
     storage: Storage
     make_dataset: Callable[[str], None]
-    do: Callable[..., None]
 
 
-@contextmanager
-def zfs_pair(kind: str, folder: Path) -> Iterator[ZfsPair]:
-    """The pools, gone again after the block."""
-    if kind == "real":
-        with _real() as pair:
-            yield pair
-    else:
-        yield _pretended(folder)
-
-
-def _pretended(folder: Path) -> ZfsPair:
+def pretended_pools(folder: Path) -> ZfsPair:
+    """Pools that there are in this folder alone."""
     zfs = FakeZfs(folder / "zfs", {"tank": ["/dev/sda"], "nvme": ["/dev/sdb"]})
     zfs.do("zfs", "create", "nvme/other")
-
-    def do(*argv: str, stdin: str = "") -> None:
-        zfs.do("zfs", *(word.replace("other/", "nvme/other/") for word in argv), stdin=stdin)
-
     pools = storage({}, {}, {"tank": "tank", "other": "nvme/other"}, zfs.host)
-    return ZfsPair(pools, lambda name: do("create", name), do)
+
+    def make(name: str) -> None:
+        zfs.do("zfs", "create", name.replace("other/", "nvme/other/"))
+
+    return ZfsPair(pools, make)
 
 
-@contextmanager
-def _real() -> Iterator[ZfsPair]:
-    base = f"{REAL_POOL}/vmstead-test-{secrets.token_hex(4)}"
-    roots = {name: f"{base}/{name}" for name in ("tank", "other")}
+class RealPools:
+    """Datasets of a real pool, for one test after the other.
 
-    def do(*argv: str, stdin: str = "") -> None:
-        _run("zfs", *(_in_pool(word, roots) for word in argv), stdin=stdin)
+    They are made anew only where a test has left something behind: that takes seconds.
+    """
 
-    _run("zfs", "create", base)
-    try:
-        for root in roots.values():
-            _run("zfs", "create", root)
-        yield ZfsPair(storage({}, {}, roots, THIS_HOST), lambda name: do("create", name), do)
-    finally:
-        _run("udevadm", "settle")
-        _run("zfs", "destroy", "-R", base)
+    def __init__(self, pool: str) -> None:
+        self._base = f"{pool}/vmstead-test-{secrets.token_hex(4)}"
+        self._roots = {name: f"{self._base}/{name}" for name in ("tank", "other")}
+
+    def pair(self) -> ZfsPair:
+        """The two pools with nothing in them."""
+        if not self._are_new():
+            self.remove()
+            for dataset in (self._base, *self._roots.values()):
+                _run("zfs", "create", dataset)
+        return ZfsPair(storage({}, {}, self._roots, THIS_HOST), self._make)
+
+    def remove(self) -> None:
+        """Take away what there is."""
+        if self._listed():
+            _run("udevadm", "settle")
+            _run("zfs", "destroy", "-R", self._base)
+
+    def _make(self, name: str) -> None:
+        pool, _, rest = name.partition("/")
+        _run("zfs", "create", f"{self._roots[pool]}/{rest}")
+
+    def _are_new(self) -> bool:
+        listed = self._listed()
+        if set(listed) != {self._base, *self._roots.values()}:
+            return False
+        if _run("zfs", "get", "-H", "-r", "-s", "local", "all", self._base):
+            return False
+        return not any([*Path(listed[root]).iterdir()] for root in self._roots.values())
+
+    def _listed(self) -> dict[str, str]:
+        """All that is there, with where it is mounted."""
+        try:
+            lines = _run("zfs", "list", "-H", "-r", "-t", "all", "-o", "name,mountpoint", self._base)
+        except CommandError:
+            return {}
+        return dict(line.split("\t") for line in lines.splitlines())
 
 
-def _run(*argv: str, stdin: str = "") -> None:
-    """Run a program, also where a loop is running: in another one."""
+def _run(*argv: str) -> str:
+    """What a program prints, also where a loop is running: it gets another one."""
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, run(argv, stdin=stdin.encode())).result()
-
-
-def _in_pool(word: str, roots: dict[str, str]) -> str:
-    pool, slash, rest = word.partition("/")
-    return f"{roots[pool]}{slash}{rest}" if pool in roots else word
+        return thread.submit(asyncio.run, run(argv)).result().decode()

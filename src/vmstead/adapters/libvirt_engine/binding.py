@@ -97,13 +97,16 @@ def translated(function: Callable[..., T], *arguments: Any) -> T:
         raise engine_error(error) from error
 
 
-def keep_alive(connection: Any, interval: int, count: int) -> None:
+def keep_alive(connection: Any, interval: int, count: int) -> bool:
     """Have a connection end when the other side gives no sign of life ``count`` times, every ``interval`` seconds.
 
-    Drivers that live in this process (test, embed) have no connection that could be lost, and say so.
+    False where there is no other side: drivers that live in this process (test, embed) say so.
     """
-    with contextlib.suppress(libvirt.libvirtError):
+    try:
         connection.setKeepAlive(interval, count)
+    except libvirt.libvirtError:
+        return False
+    return True
 
 
 def engine_error(error: libvirt.libvirtError) -> EngineError:

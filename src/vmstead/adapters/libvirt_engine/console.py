@@ -48,9 +48,13 @@ def _open(domain: Any, stream: Any) -> None:
 class LibvirtConsole:
     """An open console. ``open`` makes one; its callbacks run on libvirt's event thread."""
 
-    def __init__(self, connection: Any, stream: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, connection: Any, stream: Any, loop: asyncio.AbstractEventLoop, *, is_remote: bool
+    ) -> None:
         self._connection = connection
         self._stream = stream
+        #: There is a daemon, which ends streams with their connection.
+        self._is_remote = is_remote
         self._loop = loop
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
         self._writable = asyncio.Event()
@@ -70,8 +74,8 @@ class LibvirtConsole:
                 stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
                 domain = connection.lookupByUUIDString(uuid)
                 _open(domain, stream)
-                binding.keep_alive(connection, *_KEEPALIVE)
-                console = cls(connection, stream, loop)
+                is_remote = binding.keep_alive(connection, *_KEEPALIVE)
+                console = cls(connection, stream, loop, is_remote=is_remote)
                 stream.eventAddCallback(libvirt.VIR_STREAM_EVENT_READABLE | _ENDED, console._on_event, None)
             except BaseException:
                 connection.close()
@@ -163,7 +167,11 @@ class LibvirtConsole:
             with contextlib.suppress(libvirt.libvirtError):
                 self._stream.eventRemoveCallback()
             # Ending the stream would wait until the guest has taken what was sent; the end of its connection,
-            # which the stream holds open otherwise, does not.
+            # which the stream holds open otherwise, does not. A driver in this process ends none by itself: it
+            # would keep the terminal, and its lock, for good.
+            if not self._is_remote:
+                with contextlib.suppress(libvirt.libvirtError):
+                    self._stream.abort()
             self._stream = None
             with contextlib.suppress(libvirt.libvirtError):
                 self._connection.close()

@@ -111,6 +111,8 @@ make_initramfs() {
     cp -r "$recipe/rootfs/." "$root"
     chmod 755 "$root/init" "$root"/{bin,sbin}/* "$root"/etc/acpi/PWRF/*
     ln -s ../bin/busybox "$root/sbin/init"
+    # The kernel's own place for it: what is mounted may need a module.
+    ln -s ../bin/busybox "$root/sbin/modprobe"
     ln -s ../bin/busybox "$root/sbin/getty"
     add_modules
     (cd "$root" && find . | sort | cpio --quiet -o -H newc -R 0:0) | gzip -1 -n >"$work/initrd"
