@@ -32,7 +32,7 @@ digest() { cat -- "$@" | sha256sum | cut -c1-16; }
 # The folder of the host's image, by the content of what it is made of; there may be nothing in it yet.
 image_folder() {
     (cd "$top" && echo "$cache/image-$(digest lab/image.sh lab/inside.sh lab/disk.sh $(find lab/files -type f | sort) \
-        bin/setup packaging/debian/runtime pyproject.toml constraints.txt)")
+        $(find src/vmstead/demo/guest -type f | sort) bin/setup packaging/debian/runtime pyproject.toml constraints.txt)")
 }
 
 # bootstrap OPTIONS... RELEASE TARGET: a Debian system from packages, as root or with user namespaces. What all that

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from tests.guest.guests import Host
+from tests.contract.bootsector import sector
+from tests.guest.guests import Host, Terminal
 from tests.lab.machine import PATIENCE, Machine, copy
 from tests.processes import Result
 from vmstead.client import Client
@@ -49,6 +50,10 @@ class LabHost(Host):
         )
         return Path(name)
 
+    async def fill_small(self, name: str, *, is_deaf: bool = False) -> None:
+        """Put the smallest guest that answers on a disk of the host, which is there after a second or two."""
+        await self.machine.ssh(f"dd of={name} conv=notrunc status=none", stdin=sector(is_deaf=is_deaf))
+
     def come_up(self, *vms: int) -> None:
         """Wait until these VMs run, as those that start with the host do."""
         with Client(self.uri) as client:
@@ -68,6 +73,22 @@ class LabHost(Host):
         yield lines
         after = f"--after-cursor='{cursor}'" if cursor else ""
         lines += (await self.sh(f"journalctl -q -o cat -u {unit} {after}")).splitlines()
+
+
+def echoes(console: Terminal, text: str) -> None:
+    """Wait until the smallest guest gives back what is typed, and so shows that it is alive."""
+    console.type(text)
+    console.until(text)
+
+
+def on_the_disk(console: Terminal, command: str) -> str:
+    """What a command prints in a guest that has the file system of its first disk at /d."""
+    console.type(
+        f"mkdir -p /d && mount -t vfat /dev/vda1 /d && echo beg''in && {command}; umount /d; echo do''ne"
+    )
+    told = console.until("done")
+    assert "begin" in told, told
+    return told.partition("begin")[2]
 
 
 @contextmanager

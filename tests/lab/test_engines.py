@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.guest.test_matrix import image, make
-from tests.lab.host import TOP, LabHost
+from tests.lab.host import TOP, LabHost, echoes
 
 #: Somebody who may use KVM and nothing else.
 PREPARE = """
@@ -59,23 +59,23 @@ async def test_a_guest_has_kvm_and_outlives_the_server(lab: LabHost, engine: str
         # The end of such a NIC is what an embedded driver has to be prepared for.
         card = {"dtype": "NIC", "type": "VIRTIO", "nic_attach": "enp1s0" if user == "root" else "user"}
         vm = await make(host, image("boot", type="VIRTIO", boot=True), card, bootloader="UEFI_CSM")
-        await host.fill(f"{state}/pools/default/boot.raw")
+        await host.fill_small(f"{state}/pools/default/boot.raw")
         await host.call("vm.start", vm)
         with host.console(vm) as console:
-            console.log_in()
+            echoes(console, "awake")
         assert await host.call("vm.virtualization_details") == {"supported": True, "error": None}
         pid = (await host.status(vm))["pid"]
         assert "-accel kvm" in await lab.sh(f"tr '\\0' ' ' </proc/{pid}/cmdline")
         assert await lab.sh(f"stat -c %U /proc/{pid}") != "root"
-        await lab.sh("systemctl kill --signal=KILL engine; systemctl restart engine")
+        await lab.sh("systemctl kill --kill-whom=main --signal=KILL engine; systemctl restart engine")
         assert await host.status(vm) == {"state": "RUNNING", "pid": pid, "domain_state": "RUNNING"}
         with host.console(vm) as console:
-            console.type("echo still''here")
-            console.until("stillhere")
+            echoes(console, "still here")
         server = await lab.sh("systemctl show -P MainPID engine")
         await host.call("vm.poweroff", vm)
         await host.call("vm.delete", vm, {"zvols": True, "force": True})
         assert await lab.sh("systemctl show -P MainPID engine") == server
+    assert "LCK" not in await lab.sh("ls /var/lock")
 
 
 async def test_the_driver_within_the_server_does_what_every_engine_does(lab: LabHost) -> None:

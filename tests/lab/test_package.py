@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.guest.test_matrix import image, make
-from tests.lab.host import SOCKET, TOP, LabHost, fresh
+from tests.lab.host import SOCKET, LabHost, echoes, fresh
 from vmstead.kernel.run import run
 
 CHECKOUT = Path(__file__).parents[2]
@@ -59,12 +59,10 @@ async def test_it_is_installed_used_upgraded_and_removed(bare: LabHost, packages
     await bare.machine.forward(bare.state, SOCKET)
     vm = await make(bare, image("boot", type="VIRTIO", boot=True), bootloader="UEFI_CSM")
     disk = "/var/lib/vmstead/pools/default/boot.raw"
-    await bare.sh(
-        f'dd if="$({TOP}/.venv/bin/python -m vmstead.demo.guest)" of={disk} bs=4M conv=notrunc,sparse'
-    )
+    await bare.fill_small(disk)
     await bare.call("vm.start", vm)
     with bare.console(vm) as console:
-        console.log_in()
+        echoes(console, "awake")
     before = await bare.status(vm)
     await bare.sh("echo '# mine' >>/etc/vmstead/vmstead.toml")
 

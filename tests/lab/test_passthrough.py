@@ -2,8 +2,8 @@
 
 import json
 
-from tests.guest.test_matrix import make, volume
-from tests.lab.host import TOP, LabHost
+from tests.guest.test_matrix import image, make, volume
+from tests.lab.host import SOCKET, TOP, LabHost
 
 POOL = "/var/lib/vmstead/pools/default"
 CARD = "pci_0000_01_00_0"
@@ -20,9 +20,8 @@ _DISC = (
     'asyncio.run(make(pathlib.Path(tempfile.mkdtemp()), pathlib.Path("/root/guest.iso")))'
 )
 _UPLOAD = f"""
-curl --silent --show-error --fail-with-body http://127.0.0.1:6080/_upload \\
-    -F 'data={{"method": "filesystem.put", "params": ["/mnt/default/guest.iso"]}}' -F file=@/root/guest.iso \\
-    -H "Authorization: Token $({TOP}/.venv/bin/midclt call auth.generate_token 600 '{{}}' false)"
+curl --silent --show-error --fail-with-body --unix-socket {SOCKET} http://localhost/_upload \\
+    -F 'data={{"method": "filesystem.put", "params": ["/mnt/default/guest.iso"]}}' -F file=@/root/guest.iso
 """
 
 
@@ -99,16 +98,23 @@ async def test_a_guest_from_a_disc_has_all_three_and_the_host_has_them_back_afte
 
 
 async def test_a_stick_is_found_again_in_another_place_and_missed_in_words(lab: LabHost) -> None:
-    (vm,) = await lab.call("vm.query", [["name", "=", "passed"]])
+    vm = await make(
+        lab,
+        image("found", type="VIRTIO", boot=True),
+        {"dtype": "USB", "device": STICK, "controller_type": "qemu-xhci"},
+        name="found",
+        bootloader="UEFI_CSM",
+    )
+    await lab.fill(f"{POOL}/found.raw")
     await lab.machine.unplug_stick(1)
     await lab.sh("udevadm settle")
-    assert f"the USB device {STICK} is not plugged in" in await lab.failure("vm.start", vm["id"])
+    assert f"the USB device {STICK} is not plugged in" in await lab.failure("vm.start", vm)
     await lab.machine.plug_stick(2)  # takes the place that the first one had
     await lab.machine.plug_stick(1)
     await lab.sh("udevadm settle")
-    await lab.call("vm.start", vm["id"])
-    with lab.console(vm["id"]) as console:
+    await lab.call("vm.start", vm)
+    with lab.console(vm) as console:
         console.log_in()
         sticks = [disk.serial for disk in console.inventory().disks if disk.bus == "usb"]
     assert sticks == ["STICK1"]
-    await lab.call("vm.poweroff", vm["id"])
+    await lab.call("vm.poweroff", vm)
