@@ -95,6 +95,8 @@ async def test_a_guest_from_a_disc_has_all_three_and_the_host_has_them_back_afte
     await lab.sh("udevadm settle")
     assert await drivers(lab) == ["e1000e", "nvme"]
     assert "sda" in await lab.sh("ls /sys/block")
+    for each in (vm, other):
+        await lab.call("vm.delete", each, {"zvols": True, "force": True})
 
 
 async def test_a_stick_is_found_again_in_another_place_and_missed_in_words(lab: LabHost) -> None:
@@ -107,11 +109,12 @@ async def test_a_stick_is_found_again_in_another_place_and_missed_in_words(lab: 
     )
     await lab.fill(f"{POOL}/found.raw")
     await lab.machine.unplug_stick(1)
-    await lab.sh("udevadm settle")
+    await lab.sh("udevadm wait --removed --timeout=120 /dev/sda")
     assert f"the USB device {STICK} is not plugged in" in await lab.failure("vm.start", vm)
     await lab.machine.plug_stick(2)  # takes the place that the first one had
+    await lab.sh("udevadm wait --timeout=120 /dev/sda")
     await lab.machine.plug_stick(1)
-    await lab.sh("udevadm settle")
+    await lab.sh("udevadm wait --timeout=120 /dev/sdb && udevadm settle")
     await lab.call("vm.start", vm)
     with lab.console(vm) as console:
         console.log_in()
