@@ -76,6 +76,10 @@ async def test_it_is_installed_used_upgraded_and_removed(bare: LabHost, packages
     await bare.sh("dpkg -r vmstead 2>&1")
     assert await bare.sh(f"test -d /proc/{before['pid']} || echo ended") == "ended"
     assert await bare.sh("ls /usr/lib/vmstead /usr/bin/vmstead 2>&1 | grep -c 'No such file'") == "2"
+    # Installed anew, it is as it was.
+    await install(bare, second)
+    assert await bare.sh("systemctl is-active vmstead vmstead-guests") == "active\nactive"
+    await bare.sh("dpkg -r vmstead 2>&1")
     assert "virtual machines and disks are left in /var/lib/vmstead" in await bare.sh("dpkg -P vmstead 2>&1")
     left = f"stat -c %s {disk}; ls /etc/vmstead /lib/systemd/system/vmstead.service 2>&1 | grep -c 'No such file'"
     assert await bare.sh(left) == f"{160 * 1024**2}\n2"
