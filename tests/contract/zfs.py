@@ -65,7 +65,7 @@ class RealPools:
 
     def remove(self) -> None:
         """Take away what there is."""
-        if self._listed():
+        if self._told():
             _run("udevadm", "settle")
             _run("zfs", "destroy", "-R", self._base)
 
@@ -74,20 +74,21 @@ class RealPools:
         _run("zfs", "create", f"{self._roots[pool]}/{rest}")
 
     def _are_new(self) -> bool:
-        listed = self._listed()
-        if set(listed) != {self._base, *self._roots.values()}:
+        told = self._told()
+        if {name for name, *_ in told} != {self._base, *self._roots.values()}:
             return False
-        if _run("zfs", "get", "-H", "-r", "-s", "local", "all", self._base):
+        if any(source == "local" for *_, source in told):
             return False
-        return not any([*Path(listed[root]).iterdir()] for root in self._roots.values())
+        places = {name: value for name, property, value, _ in told if property == "mountpoint"}
+        return not any([*Path(places[root]).iterdir()] for root in self._roots.values())
 
-    def _listed(self) -> dict[str, str]:
-        """All that is there, with where it is mounted."""
+    def _told(self) -> list[tuple[str, ...]]:
+        """Of all that is there: its name and each of its properties with the value and where that is from."""
         try:
-            lines = _run("zfs", "list", "-H", "-r", "-t", "all", "-o", "name,mountpoint", self._base)
+            lines = _run("zfs", "get", "-H", "-r", "all", self._base)
         except CommandError:
-            return {}
-        return dict(line.split("\t") for line in lines.splitlines())
+            return []
+        return [tuple(line.split("\t")) for line in lines.splitlines()]
 
 
 def _run(*argv: str) -> str:

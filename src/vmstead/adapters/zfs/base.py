@@ -95,11 +95,23 @@ class Zfs:
         if missing is not None:
             raise VolumeError(missing.kind, str(missing))
 
-    async def snapshots_of(self, dataset: str, *options: str) -> list[FoundSnapshot]:
-        """The snapshots of a dataset by ZFS's name, oldest first; with ``-r`` also of those below it."""
-        columns = ",".join(SNAPSHOT_COLUMNS)
-        what = ("-t", "snapshot", "-s", "createtxg", "-o", columns, "--", dataset)
-        return snapshots(await self.ask("zfs", "list", "-Hp", *options, *what))
+    async def snapshots_of(self, dataset: str) -> list[FoundSnapshot]:
+        """The snapshots of a dataset by ZFS's name, oldest first."""
+        return await self._snapshots("--", dataset)
+
+    async def all_snapshots(self, listing: Listing) -> list[FoundSnapshot]:
+        """The snapshots of everything that there is, oldest first."""
+        roots = self.roots_in(listing)
+        # Without a name it would tell those of the whole machine.
+        return await self._snapshots("-r", "--", *roots) if roots else []
+
+    async def _snapshots(self, *of: str) -> list[FoundSnapshot]:
+        what = ("-t", "snapshot", "-s", "createtxg", "-o", ",".join(SNAPSHOT_COLUMNS))
+        return snapshots(await self.ask("zfs", "list", "-Hp", *what, *of))
+
+    def roots_in(self, listing: Listing) -> list[str]:
+        """The datasets of the pools that are there."""
+        return [root for root in self.names.pools.values() if root in listing.datasets]
 
     async def drop_snapshots(self, dataset: str, *names: str) -> None:
         """Destroy snapshots; those from which something was cloned go with the last clone. Raises ZfsError."""

@@ -1,7 +1,7 @@
 """What there is in the pools, read from ZFS whenever somebody asks; those who ask at once share one answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -58,27 +58,34 @@ class Inventory:
 
     async def look(self) -> Listing:
         """The same, for whoever holds ``still``."""
-        pools = self._names.pools
-        answers = await asyncio.gather(*(self._datasets(pool) for pool in pools))
-        found: dict[str, Found] = {}
-        missing: dict[str, VolumeError] = {}
-        for pool, answer in zip(pools, answers, strict=True):
-            if isinstance(answer, VolumeError):
-                missing[pool] = answer
-            else:
-                found |= answer
-        self.latest = Listing(found, missing)
+        # One program for each of ZFS's pools, so that one that hangs keeps none but its own.
+        pools_of: dict[str, dict[str, str]] = {}
+        for pool, root in self._names.pools.items():
+            pools_of.setdefault(root.partition("/")[0], {})[pool] = root
+        self.latest = _together(await asyncio.gather(*(self._look_at(pools) for pools in pools_of.values())))
         return self.latest
 
-    async def _datasets(self, pool: str) -> dict[str, Found] | VolumeError:
-        root = self._names.pools[pool]
+    async def _look_at(self, pools: Mapping[str, str]) -> Listing:
+        what = ("-t", "filesystem,volume", "-o", ",".join(COLUMNS), "--", *pools.values())
         try:
-            what = ("-t", "filesystem,volume", "-o", ",".join(COLUMNS), "--", root)
-            return datasets(await self._programs.ask("zfs", "list", "-Hp", "-r", *what))
+            return Listing(datasets(await self._programs.ask("zfs", "list", "-Hp", "-r", *what)), {})
         except ZfsError as error:
             if error.kind is not VolumeErrorKind.NOT_FOUND:
-                return VolumeError(VolumeErrorKind.UNAVAILABLE, f"the pool {pool} cannot be used: {error}")
-            return _not_there(pool, root)
+                return Listing({}, {pool: _unusable(pool, error) for pool in pools})
+            if len(pools) > 1:
+                # It is one of them that is not there; the others are.
+                each = (self._look_at({pool: root}) for pool, root in pools.items())
+                return _together(await asyncio.gather(*each))
+            return Listing({}, {pool: _not_there(pool, root) for pool, root in pools.items()})
+
+
+def _together(listings: Sequence[Listing]) -> Listing:
+    found = {name: each for listing in listings for name, each in listing.datasets.items()}
+    return Listing(found, {pool: error for listing in listings for pool, error in listing.missing.items()})
+
+
+def _unusable(pool: str, error: ZfsError) -> VolumeError:
+    return VolumeError(VolumeErrorKind.UNAVAILABLE, f"the pool {pool} cannot be used: {error}")
 
 
 def _not_there(pool: str, root: str) -> VolumeError:

@@ -135,13 +135,13 @@ class FoundProperty:
     source: str
 
 
-def properties(output: str, root: str) -> dict[str, dict[str, FoundProperty]]:
+def properties(output: str, roots: Sequence[str]) -> dict[str, dict[str, FoundProperty]]:
     """By dataset and property, from ``zfs get`` with ``PROPERTY_COLUMNS``. What does not apply is left out.
 
-    ``root``: the dataset that was asked about, maybe with those below it.
+    ``roots``: the datasets that were asked about, maybe with those below them.
     """
     found: dict[str, dict[str, FoundProperty]] = {}
-    for line in _whole_lines(output, root):
+    for line in _whole_lines(output, roots):
         name, property, rest = line.split("\t", 2)
         value, _, source = rest.rpartition("\t")
         if value != _NOTHING or source != _NOTHING:
@@ -149,9 +149,9 @@ def properties(output: str, root: str) -> dict[str, dict[str, FoundProperty]]:
     return found
 
 
-def _whole_lines(output: str, root: str) -> Iterator[str]:
+def _whole_lines(output: str, roots: Sequence[str]) -> Iterator[str]:
     """The lines, with those together that a value with line ends in it has made."""
-    begin = re.compile(rf"{re.escape(root)}(/[^\t]*)?\t[a-z0-9:_.@-]+\t")
+    begin = re.compile(rf"({'|'.join(map(re.escape, roots))})(/[^\t]*)?\t[a-z0-9:_.@-]+\t")
     line = ""
     for piece in output.removesuffix("\n").split("\n"):
         if line and begin.match(piece):

@@ -32,9 +32,8 @@ class ZfsPools(Pools):
 
     async def datasets(self) -> Sequence[Dataset]:
         listing = await self._volumes.listing()
-        roots = [root for root in self._zfs.names.pools.values() if root in listing.datasets]
-        answers = await asyncio.gather(*(self._properties(root, "-r") for root in roots))
-        told = {dataset: each for answer in answers for dataset, each in answer.items()}
+        roots = self._zfs.roots_in(listing)
+        told = await self._properties(*roots, below=True) if roots else {}
         found = [
             self._dataset(name, each, told.get(dataset, {}))
             for dataset, each in listing.datasets.items()
@@ -103,12 +102,9 @@ class ZfsPools(Pools):
 
     async def snapshots(self) -> Sequence[Snapshot]:
         listing = await self._volumes.listing()
-        roots = [root for root in self._zfs.names.pools.values() if root in listing.datasets]
-        answers = await asyncio.gather(*(self._zfs.snapshots_of(root, "-r") for root in roots))
         found = [
             self._snapshot(name, each)
-            for answer in answers
-            for each in answer
+            for each in await self._zfs.all_snapshots(listing)
             if (name := self._zfs.names.name(each.dataset)) is not None and not _is_forgotten(each)
         ]
         return sorted(found, key=lambda each: (each.dataset, each.number))
@@ -132,14 +128,13 @@ class ZfsPools(Pools):
             return self._snapshot(dataset, made)
 
     async def clone_snapshot(self, dataset: str, name: str, target: str) -> None:
-        await self._find_snapshot(dataset, name)
+        await self._find_snapshot(await self._volumes.listing(), dataset, name)
         await self._volumes.clone_snapshot(dataset, name, target)
 
     async def roll_back(self, volume: str, name: str, *, through: str, newer: bool = False) -> None:
         listing = await self._volumes.listing()
         self._zfs.refuse_closed(self._zfs.volume_in(listing, volume))
-        found = await self._find_snapshot(volume, name)
-        later = [each for each in await self._zfs.snapshots_of(found.dataset) if each.number > found.number]
+        found, later = await self._find_snapshot(listing, volume, name)
         seen = [self._snapshot(volume, each) for each in later if not _is_forgotten(each)]
         refuse_newer(volume, [] if newer else seen)
         # Without it, what has been kept in this very moment stays and is in the way.
@@ -156,7 +151,7 @@ class ZfsPools(Pools):
             raise VolumeError(VolumeErrorKind.IN_USE, text) from error
 
     async def destroy_snapshot(self, dataset: str, name: str) -> None:
-        found = await self._find_snapshot(dataset, name)
+        found, _ = await self._find_snapshot(await self._volumes.listing(), dataset, name)
         whole = f"{found.dataset}@{found.name}"
         try:
             await self._zfs.change("zfs", "destroy", "--", whole)
@@ -194,9 +189,9 @@ class ZfsPools(Pools):
         found_wrong, devices = problem(status), parts(status)
         return Pool(name, path, *sizes, health == "ONLINE", health, found_wrong, devices, encrypts=True)
 
-    async def _properties(self, dataset: str, *options: str) -> dict[str, dict[str, FoundProperty]]:
-        what = ("-t", "filesystem,volume", "-o", ",".join(PROPERTY_COLUMNS), "all", dataset)
-        return properties(await self._zfs.ask("zfs", "get", "-Hp", *options, *what), dataset)
+    async def _properties(self, *datasets: str, below: bool = False) -> dict[str, dict[str, FoundProperty]]:
+        what = ("-t", "filesystem,volume", "-o", ",".join(PROPERTY_COLUMNS), *(["-r"] if below else []))
+        return properties(await self._zfs.ask("zfs", "get", "-Hp", *what, "all", *datasets), datasets)
 
     def _dataset(self, name: str, found: Found, told: Mapping[str, FoundProperty]) -> Dataset:
         names, lock = self._zfs.names, None
@@ -217,11 +212,14 @@ class ZfsPools(Pools):
             is_mounted=found.is_mounted,
         )
 
-    async def _find_snapshot(self, dataset: str, name: str) -> FoundSnapshot:
-        found = self._zfs.dataset_in(await self._volumes.listing(), dataset)
-        for each in await self._zfs.snapshots_of(found.name):
-            if each.name == name and not _is_forgotten(each):
-                return each
+    async def _find_snapshot(
+        self, listing: Listing, dataset: str, name: str
+    ) -> tuple[FoundSnapshot, Sequence[FoundSnapshot]]:
+        """A snapshot, and those that were made after it. Raises VolumeError, NOT_FOUND."""
+        there = await self._zfs.snapshots_of(self._zfs.dataset_in(listing, dataset).name)
+        for found in there:
+            if found.name == name and not _is_forgotten(found):
+                return found, [each for each in there if each.number > found.number]
         raise _no_snapshot(dataset, name)
 
     def _snapshot(self, dataset: str, found: FoundSnapshot) -> Snapshot:

@@ -69,7 +69,7 @@ async def _refuse_loss(zfs: Zfs, target: Found, clone: Found | None) -> None:
 async def _set_on(zfs: Zfs, target: Found) -> dict[str, str]:
     columns = ",".join(PROPERTY_COLUMNS)
     output = await zfs.ask("zfs", "get", "-Hp", "-s", "local,received", "-o", columns, "all", target.name)
-    return copied(properties(output, target.name).get(target.name, {}))
+    return copied(properties(output, [target.name]).get(target.name, {}))
 
 
 async def _swap(zfs: Zfs, target: str, source: str, *, is_clone: bool) -> None:

@@ -22,6 +22,34 @@ async def test_those_who_ask_at_once_share_an_answer(tmp_path: Path) -> None:
     assert listings(rig) == 1
 
 
+async def test_pools_within_one_of_zfs_are_read_by_one_command(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {"fast": "tank/fast", "slow": "tank/slow"})
+    for name in ("fast", "slow"):
+        rig.fake.do("zfs", "create", f"tank/{name}")
+        await rig.volumes.create(f"{name}/a", MiB)
+        await rig.pools.create_snapshot(f"{name}/a", "s")
+    for ask, number in ((rig.volumes.list, 1), (rig.pools.datasets, 1), (rig.pools.snapshots, 2)):
+        rig.fake.calls.clear()
+        await ask()
+        assert listings(rig) == number
+    assert [each.name for each in await rig.volumes.list()] == ["fast/a", "slow/a"]
+    assert [each.dataset for each in await rig.pools.snapshots()] == ["fast/a", "slow/a"]
+    told = {each.name: each.facts for each in await rig.pools.datasets()}
+    assert told["fast/a"].keys() == told["slow/a"].keys() != set()
+
+
+async def test_one_that_is_not_there_hides_none_of_the_others(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, {"fast": "tank/fast", "slow": "tank/slow"})
+    rig.fake.do("zfs", "create", "tank/fast")
+    await rig.volumes.create("fast/a", MiB)
+    assert [volume.name for volume in await rig.volumes.list()] == ["fast/a"]
+    assert {pool.name: pool.is_healthy for pool in await rig.pools.pools()} == {
+        "default": True,
+        "fast": True,
+        "slow": False,
+    }
+
+
 async def test_who_asks_later_gets_a_newer_answer(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     await rig.volumes.create("tank/a", MiB)

@@ -41,7 +41,7 @@ def test_snapshots() -> None:
 
 
 def test_properties_with_all_characters_in_their_values() -> None:
-    found = properties(recorded("get.txt"), "data")
+    found = properties(recorded("get.txt"), ["data"])
     assert [*found] == ["data", "data/sec", "data/vms", "data/vms/web"]
     web = found["data/vms/web"]
     assert web["compression"] == FoundProperty("zstd", "local")
@@ -53,7 +53,7 @@ def test_properties_with_all_characters_in_their_values() -> None:
 
 
 def test_nothing_is_read_from_nothing() -> None:
-    assert (datasets(""), snapshots(""), properties("", "data"), mounts("")) == ({}, [], {}, {})
+    assert (datasets(""), snapshots(""), properties("", ["data"]), mounts("")) == ({}, [], {}, {})
 
 
 def test_mounts_are_those_of_whole_datasets() -> None:

@@ -8,7 +8,7 @@ from vmstead.adapters.zfs.properties import changes, copied, facts, user_propert
 from vmstead.ports.pools import Property
 from vmstead.ports.volumes import VolumeError, VolumeErrorKind
 
-WEB = properties(recorded("get.txt"), "data")["data/vms/web"]
+WEB = properties(recorded("get.txt"), ["data"])["data/vms/web"]
 
 
 def test_what_zfs_says_in_the_words_of_the_api() -> None:
@@ -24,7 +24,7 @@ def test_what_zfs_says_in_the_words_of_the_api() -> None:
 
 def test_the_properties_of_clients_are_those_that_were_set_there() -> None:
     assert user_properties(WEB) == {"user:nl": "line1\nline2\tx"}
-    assert user_properties(properties(recorded("get.txt"), "data")["data/vms"]) == {
+    assert user_properties(properties(recorded("get.txt"), ["data"])["data/vms"]) == {
         "org.omni:managed": "true"
     }
 
