@@ -271,6 +271,21 @@ async def test_a_name_with_blanks_and_no_suffix_like_an_image(tmp_path: Path) ->
             assert volume.read_bytes() == CONTENTS
 
 
+async def test_copies_that_are_asked_for_at_once_are_all_made(tmp_path: Path) -> None:
+    await make_image(pool(tmp_path) / "a.raw", "raw")
+    async with server(tmp_path) as host:
+        names = [f"default/v{number}" for number in range(5)]
+        volumes = [await make_volume(host, name=name) for name in names]
+        records = await asyncio.gather(
+            *(
+                done(host, "vm.device.convert", source="/mnt/default/a.raw", destination=f"/dev/zvol/{name}")
+                for name in names
+            )
+        )
+        assert len({record["id"] for record in records}) == len(names)
+        assert [volume.read_bytes() == CONTENTS for volume in volumes] == [True] * len(names)
+
+
 @pytest.mark.parametrize("format", ["qcow2", "qed", "vdi", "vhdx", "vmdk", "vpc"])
 async def test_an_image_that_was_cut_off_changes_nothing(tmp_path: Path, format: str) -> None:
     image = pool(tmp_path) / "a.img"

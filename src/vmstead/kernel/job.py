@@ -45,7 +45,8 @@ class Owner:
 class Job:
     """One job's record, and the handle that the running body reports through.
 
-    ``arguments`` are shown to clients: secrets are masked in them. ``size`` is the result's, in bytes of JSON.
+    ``arguments`` are shown to clients: secrets are masked in them. ``request`` is what was asked for, until the job
+    has ended, and is shown to nobody. ``size`` is the result's, in bytes of JSON.
     """
 
     id: int
@@ -67,6 +68,7 @@ class Job:
     error: BaseException | None = None
     error_text: str | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    request: object = None
     body: Callable[["Job"], Awaitable[object]] | None = None
     context: contextvars.Context | None = None
     task: "asyncio.Task[None] | None" = None

@@ -35,8 +35,10 @@ COLLECTION = "core.get_jobs"
 #: Finished jobs are forgotten, oldest first, beyond so many, or so many bytes of results.
 KEPT = 1000
 KEPT_BYTES = 64 * 1024 * 1024
-#: Jobs that may wait for a lock where nothing else is said.
+#: Jobs that may wait for a lock where nothing else is said, before calls join one that does the same.
 QUEUE_SIZE = 5
+#: Jobs that may wait for a lock at all.
+MOST_WAITING = 100
 #: Seconds between two events that only report progress.
 _PROGRESS_INTERVAL = 0.1
 
@@ -66,6 +68,7 @@ class Jobs:
         body: Callable[[Job], Awaitable[object]],
         *,
         owner: Owner,
+        request: object = None,
         arguments: Iterable[object] = (),
         message_id: object = None,
         description: str | None = None,
@@ -77,21 +80,24 @@ class Jobs:
     ) -> Job:
         """Start a job, or queue it behind those with the same ``lock``.
 
-        With ``queue_size`` jobs waiting already, no new one is made: the call joins the last waiting job of
-        the same owner. ``message_id`` is the id of the call, by which new clients find their job. ``pipe`` is what
-        the job reads or writes; a job that has one never joins another. ``has_log``: it keeps a log.
+        With ``queue_size`` jobs waiting already, a call joins the last one that its owner may see, if that and all
+        behind it have the same ``request``, which is what was asked for. ``message_id`` is the id of the call, by
+        which new clients find their job. ``pipe`` is what the job reads or writes; with one it never joins another.
+        ``has_log``: it keeps a log.
 
         Raises:
-            CallError: EBUSY, when the queue is full of other people's jobs.
+            CallError: EBUSY, when ``MOST_WAITING`` jobs wait already.
         """
         queue = self._queues.get(lock, []) if lock is not None else []
-        if len(queue) > queue_size and pipe is None:
-            return self._join(queue, owner, message_id)
+        if pipe is None and len(queue) > queue_size and (twin := _twin(queue[1:], owner, method, request)):
+            return self._join(twin, message_id)
+        _refuse_too_many(queue)
         job = Job(
             id=next(self._numbers),
             method=method,
             arguments=list(arguments),
             owner=owner,
+            request=request,
             description=description,
             abortable=abortable,
             lock=lock,
@@ -117,15 +123,11 @@ class Jobs:
                 self._run(job)
         return job
 
-    def _join(self, queue: list[Job], owner: Owner, message_id: object) -> Job:
-        for job in reversed(queue[1:]):
-            if job.visible_to(owner):
-                if message_id:
-                    job.message_ids.append(message_id)
-                self._publish(job, "changed")
-                return job
-        by_another = " by another user" if len(queue) > 1 else ""
-        raise CallError(f"This job is already being performed{by_another}", errno.EBUSY)
+    def _join(self, job: Job, message_id: object) -> Job:
+        if message_id:
+            job.message_ids.append(message_id)
+        self._publish(job, "changed")
+        return job
 
     def get(self, number: int, viewer: Owner) -> Job:
         """The job of that number.
@@ -214,7 +216,7 @@ class Jobs:
         job.state = state
         self.ended[state] += 1
         job.finished = self._clock.now()
-        job.body = job.task = job.context = None
+        job.body = job.task = job.context = job.request = None
         following = self._leave_queue(job)
         self._publish(job, "changed")
         job.done.set()
@@ -283,6 +285,20 @@ class Jobs:
                 del self._jobs[number]
                 if job.log is not None:
                     asyncio.get_running_loop().run_in_executor(None, job.log.remove)
+
+
+def _twin(waiting: list[Job], owner: Owner, method: str, request: object) -> Job | None:
+    # Behind something else it would be carried out later, and maybe on what that leaves.
+    same = itertools.takewhile(
+        lambda each: (each.method, each.request) == (method, request), reversed(waiting)
+    )
+    return next((each for each in same if each.visible_to(owner)), None)
+
+
+def _refuse_too_many(queue: list[Job]) -> None:
+    if len(queue) > MOST_WAITING:
+        text = f"{MOST_WAITING} calls wait for their turn already; try again when some of them have ended"
+        raise CallError(text, errno.EBUSY)
 
 
 def _weigh(job: Job) -> None:

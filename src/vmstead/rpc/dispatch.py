@@ -164,6 +164,7 @@ def submit(
         method.name,
         body,
         owner=owner_of(ctx.session.caller),
+        request=params,
         arguments=[*masked_parameters(method, params).values()],
         message_id=message_id,
         description=method.description_for(params),

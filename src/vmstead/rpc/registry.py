@@ -54,7 +54,7 @@ class Method:
         is_job: a call makes a job.
         lock: job methods only: calls with the same text run one after the other; ``{0}`` stands for the
             first argument, ``{0[key]}`` for a member of it.
-        queue_size: job methods only: calls that may wait for each lock; more join the last of them.
+        queue_size: job methods only: calls that may wait for each lock before more of the same join one of them.
         pipe: job methods only: ``output``, the job writes what is downloaded (``core.download``); ``input``, it
             reads what is uploaded (``POST /_upload``).
         needs_pipe: whether it cannot be called without.
@@ -257,8 +257,9 @@ class Namespace:
     ) -> Callable[[FunctionT], FunctionT]:
         """Make the decorated function a method named ``<namespace>.<function>``.
 
-        ``job``: True for a job, or the text of its lock, for which ``queue_size`` calls may wait. With
-        ``pipe`` its bytes come or go by HTTP: always, or without ``needs_pipe`` if the client wants.
+        ``job``: True for a job, or the text of its lock, for which ``queue_size`` calls may wait before
+        more of the same join one of them. With ``pipe`` its bytes come or go by HTTP: always, or without
+        ``needs_pipe`` if the client wants.
         ``description``, ``abortable`` and ``logs`` are about jobs too.
         ``audit``: what the audit trail says a call does, such as ``Start VM {id}``; without it, the method's
         name, where the role allows changes. The function itself stays an ordinary function.

@@ -10,7 +10,7 @@ from tests.harness import settle
 from tests.unit.kernel.board import ANN, BOB, ROOT, SYSTEM, Board, Body
 from vmstead.errors import CallError
 from vmstead.kernel.bus import Event
-from vmstead.kernel.jobs import COLLECTION, KEPT_BYTES, Job, JobState, Owner
+from vmstead.kernel.jobs import COLLECTION, KEPT_BYTES, MOST_WAITING, Job, JobState, Owner
 from vmstead.kernel.model import PLACEHOLDER
 
 
@@ -85,22 +85,45 @@ async def test_a_call_joins_the_last_waiting_job_of_its_owner_when_the_queue_is_
     await board.jobs.close()
 
 
-@pytest.mark.parametrize(
-    ("owners", "size", "text"),
-    [
-        ([ANN, ANN, ANN], 2, "This job is already being performed by another user"),
-        ([BOB, ANN, ANN], 2, "This job is already being performed by another user"),
-        ([BOB], 0, "This job is already being performed"),
-    ],
-)
-async def test_a_call_that_can_join_nobody_is_refused(owners: list[Owner], size: int, text: str) -> None:
+@pytest.mark.parametrize("owners", [[ANN, ANN, ANN], [BOB, ANN, ANN]])
+async def test_a_call_waits_itself_where_the_jobs_are_those_of_others(owners: list[Owner]) -> None:
     board = Board()
-    for owner in owners:
-        board.submit(Body(), owner, lock="x", queue_size=size)
+    jobs = [board.submit(Body(), owner, lock="x", queue_size=2) for owner in owners]
+    mine = board.submit(Body(), BOB, lock="x", queue_size=2)
+    assert mine not in jobs
+    assert board.seen(mine) == [("added", "WAITING")]
+    await board.jobs.close()
+
+
+async def test_a_call_joins_no_job_that_does_something_else() -> None:
+    board = Board()
+    bodies = [Body() for _ in range(4)]
+    jobs = [
+        board.submit(body, lock="x", queue_size=1, request=[{"to": number}])
+        for number, body in enumerate(bodies)
+    ]
+    assert len({job.id for job in jobs}) == 4
+    assert board.submit(Body(), lock="x", queue_size=1, request=[{"to": 3}]) is jobs[3]
+    # The one that runs may have done half of it with what was there before, and one that comes before something
+    # else would leave what that makes of it.
+    for number in (0, 2):
+        again = board.submit(Body(), lock="x", queue_size=1, request=[{"to": number}])
+        assert again not in jobs
+    for body in bodies:
+        await body.end()
+    assert [job.state for job in jobs] == [JobState.SUCCESS] * 4
+    assert [job.request for job in jobs] == [None] * 4
+    await board.jobs.close()
+
+
+async def test_a_hundred_wait_at_most() -> None:
+    board = Board()
+    for number in range(1 + MOST_WAITING):
+        board.submit(Body(), lock="x", request=[number])
     before = len(board.events)
-    with pytest.raises(CallError) as raised:
-        board.submit(Body(), BOB, lock="x", queue_size=size)
-    assert (raised.value.errno, str(raised.value)) == (EBUSY, f"[EBUSY] {text}")
+    with pytest.raises(CallError, match="100 calls wait for their turn already") as raised:
+        board.submit(Body(), lock="x", request=["one more"])
+    assert raised.value.errno == EBUSY
     assert len(board.events) == before
     await board.jobs.close()
 
