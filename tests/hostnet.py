@@ -11,10 +11,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.daemons import gone, kill
 from tests.processes import Program, Result, command, program
+from vmstead.ports.host_network import Arrive, Step
 
 NETWORKD, IFUP = Path("/lib/systemd/systemd-networkd"), shutil.which("ifup")
 needs_namespaces = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of the network need root")
@@ -54,13 +56,12 @@ _BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuratio
 <policy context="default"><allow user="*"/><allow own="*"/><allow send_type="*"/><allow receive_type="*"/></policy>
 </busconfig>
 """
-_ARRIVE = """
-import asyncio, sys
+_PERFORM = """
+import asyncio, msgspec, sys
 from pathlib import Path
 from vmstead.adapters.host_network import LinuxHostNetwork
-from vmstead.ports.host_network import Arrive
-link, *addresses = sys.argv[1:]
-step = Arrive(link, tuple(a for a in addresses if a != "lent"), "lent" in addresses)
+from vmstead.ports.host_network import Step
+step = msgspec.json.decode(sys.argv[1], type=Step)
 asyncio.run(LinuxHostNetwork(Path("/nowhere")).perform(step))
 """
 #: Whether anybody is at an address: nobody listens there, which whoever is there says.
@@ -119,7 +120,13 @@ class HostNet:
 
     async def arrived(self, link: str, *addresses: str) -> None:
         """Wait until an interface is up and has these addresses (``lent``: any of IPv4)."""
-        result = await command(*self.within, sys.executable, "-c", _ARRIVE, link, *addresses)
+        told = tuple(each for each in addresses if each != "lent")
+        await self.perform(Arrive(link, told, "lent" in addresses))
+
+    async def perform(self, step: Step) -> None:
+        """Take a step of a change."""
+        asked = msgspec.json.encode(step).decode()
+        result = await command(*self.within, sys.executable, "-c", _PERFORM, asked)
         assert result.status == 0, result
 
     async def start_networkd(self) -> None:

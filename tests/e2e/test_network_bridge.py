@@ -10,6 +10,7 @@ import pytest
 
 from tests.hostnet import HostNet, host_net, needs_ifupdown, needs_namespaces, needs_networkd
 from tests.processes import PATIENCE, program
+from vmstead.ports.host_network import Arrive
 
 pytestmark = needs_namespaces
 
@@ -61,15 +62,7 @@ managers = pytest.mark.parametrize(
 async def test_what_nobody_confirms_is_taken_back(by: str) -> None:
     async with configured(by) as net:
         before = await net.looks()
-        said = await net.done(*_CREATE, "3")
-        assert "Bridge lan0 over enp1s0 is there, with 10.99.0.2/24, 10.98.0.2/24." in said
-        assert "unless you run: vmstead network confirm" in said
-        now = "\n".join(await net.looks())
-        assert "enp1s0 lan0 True \n" in now
-        assert "default via 10.99.0.1 dev lan0" in now
-        assert "10.97.0.0/16 via 10.98.0.9 dev lan0" in now
-        assert "02:00:00:00:00:01" in await net.sh("cat /sys/class/net/lan0/address")
-        assert await net.reached("10.99.0.2")
+        assert "unless you run: vmstead network confirm" in await net.done(*_CREATE, "1")
         await net.unguarded()
         assert await net.looks() == before
         assert await net.reached("10.99.0.2")
@@ -80,7 +73,14 @@ async def test_what_nobody_confirms_is_taken_back(by: str) -> None:
 async def test_what_is_confirmed_stays_until_it_is_deleted(by: str) -> None:
     async with configured(by) as net:
         before = await net.looks()
-        await net.done(*_CREATE, "60")
+        said = await net.done(*_CREATE, "60")
+        assert "Bridge lan0 over enp1s0 is there, with 10.99.0.2/24, 10.98.0.2/24." in said
+        now = "\n".join(await net.looks())
+        assert "enp1s0 lan0 True \n" in now
+        assert "default via 10.99.0.1 dev lan0" in now
+        assert "10.97.0.0/16 via 10.98.0.9 dev lan0" in now
+        assert "02:00:00:00:00:01" in await net.sh("cat /sys/class/net/lan0/address")
+        assert await net.reached("10.99.0.2")
         assert "waits to be confirmed" in await net.refused("create-bridge", "lan1", "--port", "far")
         (row,) = json.loads(await net.done("list", "--json", "--engine", "memory"))
         assert (row["name"], row["kind"], row["state"], row["port"]) == (
@@ -96,11 +96,11 @@ async def test_what_is_confirmed_stays_until_it_is_deleted(by: str) -> None:
         assert await net.reached("10.99.0.2")
         # The bridge comes back where its end is not confirmed.
         with_bridge = await net.looks()
-        assert "it comes back" in await net.done("delete", "lan0", "--confirm-within", "2")
-        assert not any(line.startswith("lan0 ") for line in await net.looks())
+        assert "it comes back" in await net.done("delete", "lan0", "--confirm-within", "1")
         await net.unguarded()
         assert await net.looks() == with_bridge
         await net.done("delete", "lan0")
+        assert not any(line.startswith("lan0 ") for line in await net.looks())
         assert await net.done("confirm") == "Bridge lan0 is no more.\n"
         # The host has started anew, without what was set by hand.
         await net.sh("ip address add 10.98.0.2/24 dev enp1s0; ip route add 10.97.0.0/16 via 10.98.0.9")
@@ -175,15 +175,31 @@ async def test_who_borrows_an_address_gets_the_same_by_the_bridge() -> None:
         try:
             await net.arrived("enp1s0", "lent")
             address = (await net.sh("ip -br -4 address show dev enp1s0")).split()[2]
-            said = await net.done(*_CREATE, "2")
-            assert f"is there, with {address}." in said
-            assert "default via 10.99.0.1 dev lan0" in await net.sh("ip route")
+            assert f"is there, with {address}." in await net.done(*_CREATE, "1")
             await net.unguarded()
             assert address in await net.sh("ip -br -4 address show dev enp1s0")
             assert "default via 10.99.0.1 dev enp1s0" in await net.sh("ip route")
             assert "lan0" not in await net.sh("ip link")
+            # Confirmed, and deleted before systemd-networkd has been told anything else.
+            await net.done(*_CREATE, "60")
+            assert "default via 10.99.0.1 dev lan0" in await net.sh("ip route")
+            await net.done("confirm")
+            assert "Bridge lan0 is gone." in await net.done("delete", "lan0", "--confirm-within", "60")
+            await net.done("confirm")
+            assert address in await net.sh("ip -br -4 address show dev enp1s0")
         finally:
             await net.sh("kill $(cat /run/dnsmasq.pid)")
+
+
+async def test_whoever_configures_a_card_is_asked_again_when_nothing_comes() -> None:
+    async with host_net() as net:
+        await net.sh("ip link set enp1s0 up")
+        ask = ("ip", "address", "add", "10.99.0.2/24", "dev", "enp1s0")
+        await net.perform(Arrive("enp1s0", ("10.99.0.2/24",), ask=ask, ask_after=0.2))
+        await net.perform(
+            Arrive("enp1s0", ("10.99.0.3/24",), ask=ask, ask_after=0.1, seconds=0.5, needed=False)
+        )
+        assert "10.99.0.2/24" in await net.sh("ip -br -4 address show dev enp1s0")
 
 
 @needs_networkd

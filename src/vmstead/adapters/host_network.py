@@ -1,6 +1,7 @@
 """The network of a Linux host, changed by the programs that people change it with."""
 
 import asyncio
+import contextlib
 import json
 import os
 import tempfile
@@ -163,23 +164,28 @@ def _put(path: Path, text: str) -> None:
 
 
 async def _arrive(step: Arrive) -> None:
-    """Look at the interface whenever the kernel tells of a change."""
-    seen = "it is not there"
-    try:
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(step.seconds), AsyncIPRoute() as kernel:
             await kernel.bind(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)
             while True:
-                for cable in await _link(step.link):
-                    if has_arrived(step, cable):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(step.ask_after):
+                        await _until_arrived(step, kernel)
                         return
-                    seen = _seen(cable)
-                async for _ in kernel.get():
-                    break
-    except TimeoutError:
+                if step.ask:
+                    await _perform_if_needed(Run(step.ask, needed=False))
+    cables = list(await _link(step.link))
+    if not any(has_arrived(step, cable) for cable in cables):
         wanted = ", ".join(step.addresses) or ("an address by DHCP" if step.lent else "a connection")
-        raise NetworkError(
-            f"{step.link} did not get {wanted} within {step.seconds:g} seconds: {seen}"
-        ) from None
+        seen = _seen(cables[0]) if cables else "it is not there"
+        raise NetworkError(f"{step.link} did not get {wanted} within {step.seconds:g} seconds: {seen}")
+
+
+async def _until_arrived(step: Arrive, kernel: AsyncIPRoute) -> None:
+    """Look at the interface whenever the kernel tells of a change."""
+    while not any(has_arrived(step, cable) for cable in await _link(step.link)):
+        async for _ in kernel.get():
+            break
 
 
 async def _hold(step: Hold) -> None:

@@ -78,9 +78,18 @@ def _variables(file: Path) -> dict[str, str]:
 
 
 def _network_texts(file: Path, etc: Path, run: Path) -> Iterator[str]:
-    """A file's content, and that of its drop-ins: those of a name hide each other, and their order is by name."""
-    yield file.read_text()
+    """A file's content, and that of its drop-ins: those of a name hide each other, and their order is by name.
+
+    Nothing where it has gone since systemd-networkd read it. One that has been put in another of its folders, as
+    those of a bridge are when it is confirmed, is what it reads next.
+    """
     folders = [pattern.format(etc=etc, run=run) for pattern in _NETWORKD]
+    present = next(
+        (each for each in (file, *(Path(folder, file.name) for folder in folders)) if each.is_file()), None
+    )
+    if present is None:
+        return
+    yield present.read_text()
     found: dict[str, Path] = {}
     for folder in (*folders, *_NETWORKD_VENDOR):
         for path in Path(folder, f"{file.name}.d").glob("*.conf"):

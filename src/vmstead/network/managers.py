@@ -39,6 +39,11 @@ def manager_of(management: Management, bridge: str, port: Cable) -> Manager:
     if claims == ["systemd-networkd"]:
         if management.networkd in ("pending", "initialized", "configuring") and not management.network_file:
             raise NetworkError(f"systemd-networkd is about to configure {port.name}; try again in a moment")
+        if management.network_file and not management.network_texts:
+            raise NetworkError(
+                f"systemd-networkd configures {port.name} by {management.network_file}, which is not there any "
+                "more; have it look anew with: networkctl reload"
+            )
         return "networkd", False
     if claims == ["ifupdown"]:
         return "ifupdown", False

@@ -200,7 +200,10 @@ def arrival(cabling: Cabling, source: str, target: str, texts: Iterable[str], *,
     addresses = cabling.cables[source].addresses
     lasting = tuple(each.interface for each in addresses if each.seconds is None and each.interface in told)
     lent = any(each.seconds is not None and not each.is_ipv6 for each in addresses)
-    return Arrive(target, lasting, lent, 30.0 if needed else 10.0, needed)
+    # It does so by itself after a reload. Told to while it is about to, it may take the address away that it has
+    # just got and never set it again (252): so only when nothing has come for long.
+    ask = ("networkctl", "reconfigure", target)
+    return Arrive(target, lasting, lent, 30.0 if needed else 15.0, needed, ask)
 
 
 def create(
@@ -220,7 +223,7 @@ def create(
     ]
     undo: list[Step] = [
         *(Remove(f"{folder}/{name}") for folder in (RUN, ETC) for name in files),
-        *_unmade(bridge, port),
+        *_unmade(bridge, port, needed=False),
         *_if_any(arrival(cabling, port.name, port.name, theirs, needed=False)),
         *restored(cabling, port.name),
     ]
@@ -232,14 +235,19 @@ def _if_any(step: Arrive) -> list[Step]:
     return [step] if step.addresses or step.lent else []
 
 
-def _unmade(bridge: str, port: Cable) -> list[Step]:
-    """Take the bridge from the card. While it is still told to plug it in, systemd-networkd does so again."""
+def _unmade(bridge: str, port: Cable, *, needed: bool) -> list[Step]:
+    """Take the bridge from the card. While it is still told to plug it in, systemd-networkd does so again.
+
+    A card that leaves a bridge it finds anew, and configures as it is told by then.
+
+    Args:
+        needed: it is no use to go on where systemd-networkd does not take that in.
+    """
     return [
-        Run(_RELOAD.argv, needed=False),
+        Run(_RELOAD.argv, needed=needed),
         Run(("ip", "link", "set", "dev", port.name, "nomaster"), needed=False),
         Run(("ip", "link", "delete", "dev", bridge), needed=False),
         Run(("ip", "link", "set", "dev", port.name, "up" if port.is_up else "down"), needed=False),
-        Run(("networkctl", "reconfigure", port.name), needed=False),
     ]
 
 
@@ -262,7 +270,8 @@ def delete(
     texts = list(files.values())
     do: list[Step] = [
         *(Remove(f"{ETC}/{name}") for name in files),
-        *_unmade(bridge, port),
+        # Of a bridge that nobody has made only files are left, also where systemd-networkd is not used any more.
+        *_unmade(bridge, port, needed=cabling.cables[bridge].kind == "bridge"),
         arrival(cabling, bridge, port.name, () if is_adopted else texts, needed=True),
         *lasting(cabling, bridge, port.name),
     ]

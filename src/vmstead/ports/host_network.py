@@ -151,6 +151,8 @@ class Arrive(msgspec.Struct, frozen=True, tag=True):
         lent: also any IPv4 address that somebody lends.
         seconds: how long to wait.
         needed: that it does not arrive is a failure of the change.
+        ask: a command that has whoever configures the interface do so once more.
+        ask_after: seconds after which it is run, again and again.
     """
 
     link: str
@@ -158,6 +160,8 @@ class Arrive(msgspec.Struct, frozen=True, tag=True):
     lent: bool = False
     seconds: float = 30.0
     needed: bool = True
+    ask: tuple[str, ...] = ()
+    ask_after: float = 10.0
 
 
 class Hold(msgspec.Struct, frozen=True, tag=True):

@@ -42,6 +42,10 @@ async def test_networkd_says_by_which_file_and_what_it_has_borrowed(tmp_path: Pa
     assert (found.networkd, found.network_file) == ("configured", str(file))
     assert found.network_texts == ("[Match]\n", "a of run", "b of etc")
     assert found.client_id == "ff00aabbcc0002"
+    moved = file.rename(run / "systemd/network/10-lan.network")
+    assert (await read_management("lo", etc, run)).network_texts == found.network_texts
+    moved.unlink()
+    assert (await read_management("lo", etc, run)).network_texts == ()
     assert (await read_management("none9", etc, run)).networkd == "unmanaged"
     (programs / "org.freedesktop.network1").unlink()
     found = await read_management("lo", etc, run)

@@ -45,6 +45,7 @@ def test_who_it_is(management: Management, manager: tuple[str, bool]) -> None:
             Management("configured", "/run/systemd/network/10-netplan-enp1s0.network"),
             "netplan, which vmstead leaves alone.(.|\n)*interfaces: .enp1s0.(.|\n)*netplan try",
         ),
+        (Management("configured", FILE), "10-lan.network, which is not there any more; .*networkctl reload"),
         (Management("pending"), "is about to configure enp1s0; try again"),
         (Management(), "neither systemd-networkd runs nor is ifupdown installed"),
     ],
@@ -57,4 +58,4 @@ def test_what_is_refused_and_the_way_out(management: Management, text: str) -> N
 def test_an_address_that_somebody_unknown_has_borrowed_is_left_alone() -> None:
     with pytest.raises(NetworkError, match="enp1s0 has a borrowed address, and neither"):
         manager_of(Management("unmanaged"), "lan0", BORROWED)
-    assert manager_of(Management("configured", FILE), "lan0", BORROWED) == ("networkd", False)
+    assert manager_of(Management("configured", FILE, ("",)), "lan0", BORROWED) == ("networkd", False)

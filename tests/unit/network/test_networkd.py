@@ -19,6 +19,7 @@ from vmstead.ports.host_network import (
 
 CARD = Cable("enp1s0", mac="52:54:00:00:00:01", addresses=(CableAddress("10.0.0.2/24"),))
 CABLING = Cabling({"enp1s0": CARD}, (Route("default", "enp1s0", ("via", "10.0.0.1"), "static"),))
+ASK = ("networkctl", "reconfigure")
 TEXT = """# The card at the front
 [Match]
 Name=en*
@@ -132,13 +133,13 @@ def test_the_steps_and_what_takes_them_back() -> None:
     assert [step.path for step in do if isinstance(step, Write)] == [
         f"/run/systemd/network/{name}" for name in told
     ]
-    assert Arrive("lan0", ("10.0.0.2/24",)) in do
+    assert Arrive("lan0", ("10.0.0.2/24",), ask=(*ASK, "lan0")) in do
     assert do.index(Run(("networkctl", "reload"))) == 3
     removed = [step.path for step in undo if isinstance(step, Remove)]
     assert removed == [f"{folder}/systemd/network/{name}" for folder in ("/run", "/etc") for name in told]
     # First it forgets the bridge, and would put the card into it again otherwise.
     assert undo[len(removed)] == Run(("networkctl", "reload"), needed=False)
-    assert Arrive("enp1s0", ("10.0.0.2/24",), False, 10.0, False) in undo
+    assert Arrive("enp1s0", ("10.0.0.2/24",), False, 15.0, False, (*ASK, "enp1s0")) in undo
     last = undo[-1]
     assert isinstance(last, Hold)
     assert [*last.steps] == [
@@ -181,11 +182,17 @@ def test_deleting_gives_the_card_what_the_bridge_has(is_adopted: bool, addresses
     told = {"0-vmstead-lan0.network": "[Address]\nAddress=10.0.0.2/24\n"}
     both = Cabling({"lan0": bridge, "enp1s0": card})
     do, undo = networkd.delete(both, "lan0", card, told, is_adopted=is_adopted)
-    assert do[0] == Remove("/etc/systemd/network/0-vmstead-lan0.network")
-    assert Arrive("enp1s0", addresses) in do
+    assert do[:2] == [Remove("/etc/systemd/network/0-vmstead-lan0.network"), Run(("networkctl", "reload"))]
+    assert Arrive("enp1s0", addresses, ask=(*ASK, "enp1s0")) in do
     set_on = {
         name: Run(("ip", "-4", "address", "replace", "10.0.0.2/24", "dev", name)) for name in both.cables
     }
     assert do[-1] == Hold("enp1s0", (set_on["enp1s0"],), ("10.0.0.2/24",))
     assert undo[0] == Write("/etc/systemd/network/0-vmstead-lan0.network", told["0-vmstead-lan0.network"])
     assert undo[-1] == Hold("lan0", (set_on["lan0"],), ("10.0.0.2/24",))
+
+
+def test_what_is_left_of_a_bridge_that_nobody_has_made_goes_without_systemd_networkd() -> None:
+    both = Cabling({"lan0": Cable("lan0"), "enp1s0": CARD})
+    do, _ = networkd.delete(both, "lan0", CARD, {}, is_adopted=True)
+    assert do[0] == Run(("networkctl", "reload"), needed=False)
