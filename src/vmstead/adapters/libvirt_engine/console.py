@@ -45,6 +45,19 @@ def _open(domain: Any, stream: Any) -> None:
         domain.openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_FORCE)
 
 
+def _release(connection: Any, stream: Any, *, is_remote: bool) -> None:
+    """Give up a stream, or None, with the connection that was made for it.
+
+    Ending the stream would wait until the guest has taken what was sent; the end of its connection does not. A
+    driver in this process ends none by itself: it would keep the terminal, and its lock, for good.
+    """
+    if stream is not None and not is_remote:
+        with contextlib.suppress(libvirt.libvirtError):
+            stream.abort()
+    with contextlib.suppress(libvirt.libvirtError):
+        connection.close()
+
+
 class LibvirtConsole:
     """An open console. ``open`` makes one; its callbacks run on libvirt's event thread."""
 
@@ -70,15 +83,16 @@ class LibvirtConsole:
 
         def connect() -> LibvirtConsole:
             connection = libvirt.open(uri)
+            stream, is_remote = None, True
             try:
-                stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
-                domain = connection.lookupByUUIDString(uuid)
-                _open(domain, stream)
                 is_remote = binding.keep_alive(connection, *_KEEPALIVE)
+                domain = connection.lookupByUUIDString(uuid)
+                stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
+                _open(domain, stream)
                 console = cls(connection, stream, loop, is_remote=is_remote)
                 stream.eventAddCallback(libvirt.VIR_STREAM_EVENT_READABLE | _ENDED, console._on_event, None)
             except BaseException:
-                connection.close()
+                _release(connection, stream, is_remote=is_remote)
                 raise
             return console
 
@@ -166,14 +180,8 @@ class LibvirtConsole:
         def end() -> None:
             with contextlib.suppress(libvirt.libvirtError):
                 self._stream.eventRemoveCallback()
-            # Ending the stream would wait until the guest has taken what was sent; the end of its connection,
-            # which the stream holds open otherwise, does not. A driver in this process ends none by itself: it
-            # would keep the terminal, and its lock, for good.
-            if not self._is_remote:
-                with contextlib.suppress(libvirt.libvirtError):
-                    self._stream.abort()
-            self._stream = None
-            with contextlib.suppress(libvirt.libvirtError):
-                self._connection.close()
+            # It holds its connection open.
+            stream, self._stream = self._stream, None
+            _release(self._connection, stream, is_remote=self._is_remote)
 
         await binding.call(end)
