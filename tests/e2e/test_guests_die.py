@@ -111,6 +111,8 @@ async def test_a_daemon_that_is_killed_is_started_anew_and_nobody_need_do_anythi
         await host.api.call("vm.start", other["id"])
         kinds = {alert["klass"] for alert in await host.api.call("alert.list")}
         assert "EngineNotConnected" not in kinds
+        told = (folder / "state/libvirt/keeper.log").read_text()
+        assert f"libvirtd, process {pid}, ended by signal 9, Killed\n" in told
 
 
 async def back(host: Host, after: int | None) -> None:

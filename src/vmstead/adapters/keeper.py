@@ -19,6 +19,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,6 +42,8 @@ _LISTEN_FDS_START = 3
 _APPARMOR = Path("/proc/self/attr/apparmor/exec")
 #: Seconds between two looks at the console logs.
 _LOOK = 30
+#: What ends the keeper, by way of libvirtd.
+_ENDS = (signal.SIGTERM, signal.SIGINT)
 #: What the process in the background says to the command when everything is well.
 _IS_UP = b"\0"
 
@@ -71,6 +74,8 @@ def main(arguments: list[str]) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     pid_file = root / "libvirtd.pid"
+    # Whoever says it before it can be passed on would leave a libvirtd behind without its keeper.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     try:
         daemon = _bring_up(listener, root, hide_kvm=hide_kvm)
         pid_file.write_text(f"{daemon}\n")
@@ -161,6 +166,7 @@ def _start(listener: socket.socket, root: Path) -> int:
         "LISTEN_FDNAMES": "libvirtd.socket",
     }
     _remain_unconfined()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     options = ["--config", str(root / "etc" / "libvirtd.conf"), "--pid-file", str(root / "libvirtd.lock")]
     os.execve(LIBVIRTD, [LIBVIRTD, *options], environment)
 
@@ -186,18 +192,28 @@ def _reap(daemon: int, pid_file: Path) -> None:
     def forward(number: int, _: object) -> None:
         os.kill(daemon, number)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ENDS:
         signal.signal(number, forward)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     while True:
         try:
-            pid, _ = os.wait()
+            pid, status = os.wait()
         except ChildProcessError:
             return
         if pid == daemon:
+            _tell_of_end(pid, os.waitstatus_to_exitcode(status))
             # Its number may be given to another process from now on.
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in _ENDS:
                 signal.signal(number, signal.SIG_IGN)
             _forget(daemon, pid_file)
+
+
+def _tell_of_end(pid: int, code: int) -> None:
+    """Libvirtd itself cannot tell that it was killed, or fell over."""
+    if code != 0:
+        how = f"with status {code}" if code > 0 else f"by signal {-code}, {signal.strsignal(-code)}"
+        now = time.strftime("%Y-%m-%d %H:%M:%S%z")
+        os.write(2, f"{now}: libvirtd, process {pid}, ended {how}\n".encode())
 
 
 def _forget(daemon: int, pid_file: Path) -> None:
