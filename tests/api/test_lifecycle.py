@@ -447,6 +447,39 @@ async def test_a_guest_that_waits_can_be_resumed_by_hand_and_powered_off(tmp_pat
         assert await state_of(host) == "RUNNING"
 
 
+async def test_a_guest_that_could_not_go_on_waits_for_the_next_look(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        vm = await waiting(host)
+        host.engine.disconnect("libvirtd was killed")
+        host.engine.view(vm["uuid"])
+        await host.pass_time(1)
+        await host.api.failure("vm.resume", 1)
+        host.engine.reconnect()
+        assert await state_of(host) == "SUSPENDED"
+        await host.api.call("core.subscribe", "vm.query")
+        host.engine.view(vm["uuid"])
+        await host.api.event(lambda event: event["fields"]["status"]["state"] == "RUNNING")
+
+
+async def test_a_guest_that_went_on_without_the_server_waits_for_nobody(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        vm = await waiting(host)
+        await host.engine.resume(vm["uuid"])
+        await host.api.call("vm.suspend", 1)
+        host.engine.view(vm["uuid"])
+        await host.pass_time(1)
+        assert await state_of(host) == "SUSPENDED"
+
+
+async def test_of_a_deleted_vm_nobody_remembers_that_it_waited(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        vm = await waiting(host)
+        memory = host.server.services.memory
+        assert vm["uuid"] in (memory.get("held_guests") or "")
+        await host.api.call("vm.delete", 1, {"force": True})
+        assert memory.get("held_guests") == "[]"
+
+
 async def test_a_guest_waits_on_when_the_server_comes_back(tmp_path: Path) -> None:
     clock = ManualClock()
     engine = MemoryEngine(clock)

@@ -22,6 +22,7 @@ from vmstead.vm import events, hardware, rules
 from vmstead.vm.engine_calls import engine_errors
 from vmstead.vm.entries import Entry, devices_of, read_vm, settled, shown, vm_entries
 from vmstead.vm.firmware import choose
+from vmstead.vm.holding import let_go
 from vmstead.vm.lifecycle import power_off
 from vmstead.vm.model import Vm, VmCreate, VmFields
 from vmstead.vm.reconcile import InlineDevice, Reconciliation, reconcile
@@ -209,6 +210,7 @@ async def delete(ctx: Ctx, id: int, options: DeleteOptions = DeleteOptions()) ->
         for device in devices:
             events.device_removed(ctx, device.id)
         events.vm_removed(ctx, id)
+        await let_go(ctx, target.uuid)
         await remove_remains(ctx, remains)
         failures = await discard_noted(ctx, volumes)
     if failures:

@@ -5,7 +5,7 @@ import json
 import structlog
 
 from vmstead.ctx import Services
-from vmstead.ports.engine import EngineError, EngineErrorKind, PowerState
+from vmstead.ports.engine import EngineError, EngineErrorKind
 
 log = structlog.get_logger()
 
@@ -23,7 +23,7 @@ async def hold(services: Services, uuid: str) -> None:
 
 
 async def let_go(services: Services, uuid: str) -> None:
-    """Forget that it waits: it was resumed by somebody, or started anew."""
+    """Forget that it waits: it has gone on, is started anew, or is deleted."""
     if uuid in _held(services):
         await services.memory.change(
             _NAME, lambda old: json.dumps(sorted({*json.loads(old or "[]")} - {uuid}))
@@ -31,15 +31,19 @@ async def let_go(services: Services, uuid: str) -> None:
 
 
 async def viewed(services: Services, uuid: str) -> None:
-    """Let a guest that waits go on, now that somebody looks. One that was suspended by somebody stays so."""
+    """Let a guest that waits go on, now that somebody looks. One that was suspended by somebody stays so.
+
+    Where that fails it waits on, for the next one who looks. Whoever looks while the guest is being started is not
+    lost either: the engine lets it go on when it has started it.
+    """
     if uuid not in _held(services):
-        return
-    await let_go(services, uuid)
-    if services.states.get(uuid).power is not PowerState.PAUSED:
         return
     log.info("somebody looks: the guest begins", uuid=uuid)
     try:
         await services.engine.resume(uuid)
     except EngineError as error:
-        if error.kind is not EngineErrorKind.WRONG_STATE:
-            log.warning("a guest that waited could not begin", uuid=uuid, reason=str(error))
+        # It goes on already, or is off.
+        if error.kind not in (EngineErrorKind.WRONG_STATE, EngineErrorKind.NO_DOMAIN):
+            log.warning("a guest that waits could not begin", uuid=uuid, reason=str(error))
+            return
+    await let_go(services, uuid)

@@ -254,6 +254,8 @@ async def suspend(ctx: Ctx, id: int) -> None:
     """Halt a guest where it is. Its memory stays in the host's memory."""
     target = await settled(ctx, id)
     require(ctx, target, "suspend")
+    # It runs. If it waited once, it has gone on without this server.
+    await let_go(ctx, target.uuid)
     with engine_errors(f"{target} could not be suspended"):
         await ctx.engine.suspend(target.uuid)
     await _confirmed(ctx, target, lambda state: state.power is not PowerState.RUNNING, "was not suspended")
@@ -264,9 +266,9 @@ async def resume(ctx: Ctx, id: int) -> None:
     """Let a suspended guest go on."""
     target = await settled(ctx, id)
     require(ctx, target, "resume")
-    await let_go(ctx, target.uuid)
     with engine_errors(f"{target} could not be resumed"):
         await ctx.engine.resume(target.uuid)
+    await let_go(ctx, target.uuid)
     await _confirmed(ctx, target, lambda state: state.power is not PowerState.PAUSED, "was not resumed")
 
 
