@@ -22,6 +22,8 @@ from vmstead.kernel.clock import SystemClock
 
 #: Milliseconds in which a process that was killed must be gone.
 _PATIENCE = 20_000
+#: Characters of each log that a test which fails tells of.
+_TOLD = 8_000
 
 needs_private_libvirtd = pytest.mark.skipif(
     os.geteuid() != 0 or not is_installed() or shutil.which("qemu-system-x86_64") is None,
@@ -44,6 +46,14 @@ def state_folder() -> Iterator[Path]:
     folder.chmod(0o711)
     try:
         yield folder
+    except BaseException as error:
+        for log in (
+            *folder.rglob("libvirtd.log"),
+            *folder.rglob("keeper.log"),
+            *folder.rglob("log/qemu/*.log"),
+        ):
+            error.add_note(f"The end of {log}:\n{log.read_text(errors='replace')[-_TOLD:]}")
+        raise
     finally:
         for pid in members(folder):
             kill(pid)
@@ -76,7 +86,10 @@ def daemon_pid(folder: Path) -> int | None:
 
 
 def members(folder: Path) -> list[int]:
-    """The processes that have a daemon's view of the file system: it, its keeper, its guests."""
+    """The processes that have a daemon's view of the file system: it, its keeper, its guests.
+
+    So nothing may be mounted below the folder where daemons of other tests see it: they would be taken for its own.
+    """
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():

@@ -11,6 +11,8 @@ from pathlib import Path
 
 #: Seconds that a program gets for what usually takes one.
 PATIENCE = 60
+#: Lines of a program's errors that a test which fails tells of.
+_LAST_LINES = 100
 
 
 @dataclass
@@ -55,13 +57,22 @@ async def program(*argv: str, env: dict[str, str] | None = None) -> AsyncIterato
             running.stderr.append(line.decode())
 
     collector = asyncio.get_running_loop().create_task(collect())
-    try:
-        yield running
-    finally:
+
+    async def stop() -> None:
         if process.returncode is None:
             process.kill()
         await process.wait()
         await collector
+
+    try:
+        yield running
+    except BaseException as error:
+        await stop()
+        told = "".join(running.stderr[-_LAST_LINES:])
+        error.add_note(f"{' '.join(argv)} has said, of late:\n{told}")
+        raise
+    finally:
+        await stop()
 
 
 @dataclass

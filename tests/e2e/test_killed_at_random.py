@@ -126,7 +126,8 @@ class Story:
                 possible = [powered_off(world) for world in possible]
             if mine not in possible:
                 method = client.under_way and (client.under_way.method, client.under_way.params)
-                return f"{method}: {[difference(world, mine) for world in possible]}"
+                wrong = [difference(world, mine) for world in possible]
+                return "\n".join((*client.told, f"{method}: {wrong}"))
         if self.engine == "private":
             rows = await api.call("vm.query", [["status.state", "!=", "STOPPED"]])
             told, running = {row["status"]["pid"] for row in rows}, await asyncio.to_thread(self._guests)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pytest
+
 from tests.daemons import state_folder
 from tests.processes import Program, Result, midclt, serving
 from vmstead.client import Client
@@ -17,6 +19,9 @@ from vmstead.client.shell import ShellConnection
 from vmstead.demo.guest import LOGIN, READY, Inventory, build, default_cache, parse_inventory
 from vmstead.kernel.run import run
 
+#: Tests whose guests have displays are not run side by side: servers that do not know of each other may choose the
+#: same port for displays of theirs, which only one of them can start then.
+has_display = pytest.mark.xdist_group("displays")
 #: Seconds that an emulated guest gets for what usually takes ten.
 PATIENCE = 120.0
 

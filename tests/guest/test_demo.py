@@ -2,8 +2,10 @@
 
 import sys
 
-from tests.guest.guests import Host, host
+from tests.guest.guests import Host, has_display, host
 from tests.processes import Program, program, vmstead
+
+pytestmark = has_display
 
 
 def serve(here: Host) -> list[str]:

@@ -1,12 +1,17 @@
 """Displays of real guests: one waits until somebody looks."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
-from tests.guest.guests import host
+from tests.guest.guests import PATIENCE, has_display, host
 from tests.guest.test_life import raw_guest
 from vmstead.client import Client
 from vmstead.client.events import Subscription
+
+pytestmark = has_display
+
+WAITS = {"dtype": "DISPLAY", "type": "VNC", "wait": True, "password": ""}
 
 
 async def look(port: int) -> asyncio.StreamWriter:
@@ -24,12 +29,32 @@ async def look(port: int) -> asyncio.StreamWriter:
     return writer
 
 
+async def look_at_once(port: int) -> asyncio.StreamWriter:
+    """Open a display as soon as there is one, like a viewer that tries again and again."""
+    while True:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            return await look(port)
+
+
+async def test_a_guest_begins_also_when_somebody_looks_before_it_has_started() -> None:
+    with host() as here:
+        async with here.serving():
+            vm = await raw_guest(here)
+            device = await here.call("vm.device.create", {"vm": vm, "attributes": WAITS})
+            async with asyncio.TaskGroup() as tasks:
+                looking = tasks.create_task(look_at_once(device["attributes"]["port"]))
+                await here.call("vm.start", vm)
+            with here.console(vm) as console:
+                console.log_in()
+            looking.result().close()
+            await here.call("vm.poweroff", vm)
+
+
 async def test_a_guest_begins_when_somebody_looks_also_after_the_server_was_gone() -> None:
     with host() as here:
         async with here.serving():
             vm = await raw_guest(here)
-            display = {"dtype": "DISPLAY", "type": "VNC", "wait": True, "password": ""}
-            device = await here.call("vm.device.create", {"vm": vm, "attributes": display})
+            device = await here.call("vm.device.create", {"vm": vm, "attributes": WAITS})
             await here.call("vm.start", vm)
             assert (await here.status(vm))["state"] == "SUSPENDED"
         async with here.serving():
@@ -46,6 +71,6 @@ async def test_a_guest_begins_when_somebody_looks_also_after_the_server_was_gone
 
 def _until_running(events: Subscription) -> None:
     while True:
-        event: Any = events.get(timeout=60)
+        event: Any = events.get(timeout=PATIENCE)
         if event["fields"]["status"]["state"] == "RUNNING":
             return

@@ -6,7 +6,7 @@ leads from one world to another, and must not stop between, whatever happens to 
 """
 
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -18,6 +18,8 @@ World = dict[str, Any]
 POOL = "default"
 #: Things of a kind that a client has at most, and the bytes of a new disk.
 MOST, SIZE = 4, 4096
+#: Calls that are told when something is wrong.
+_KEPT = 60
 #: How much likelier than once an action is.
 _OFTEN = {"do_power": 6, "do_add_device": 3, "do_create_vm": 2}
 
@@ -42,6 +44,7 @@ class Worker:
         under_way: the call that has not been answered.
         done: the successful calls by method.
         refused: how other calls were answered.
+        told: its last calls, with what came of them.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Worker:
     under_way: Step | None = None
     done: Counter[str] = field(default_factory=Counter)
     refused: list[str] = field(default_factory=list)
+    told: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT))
     _count: int = 0
 
     async def work(self, api: Api) -> None:
@@ -72,9 +76,11 @@ class Worker:
             await api.call(step.method, *step.params)
         except ApiFailure as failure:
             self.refused.append(f"{step.method}: {failure.data.get('reason') or failure}")
+            self.told.append(f"{step.method} {str(step.params)[:200]}: {self.refused[-1]}")
         else:
             self.world = step.worlds[-1]
             self.done[step.method] += 1
+            self.told.append(f"{step.method} {str(step.params)[:200]}: done")
         self.under_way = None
 
     def possible(self) -> list[World]:
