@@ -31,8 +31,8 @@ digest() { cat -- "$@" | sha256sum | cut -c1-16; }
 
 # The folder of the host's image, by the content of what it is made of; there may be nothing in it yet.
 image_folder() {
-    (cd "$top" && echo "$cache/image-$(digest lab/image.sh lab/inside.sh lab/disk.sh $(find lab/files -type f | sort) \
-        $(find src/vmstead/demo/guest -type f | sort) bin/setup packaging/debian/runtime pyproject.toml constraints.txt)")
+    (cd "$top" && echo "$cache/image-$(digest lab/image.sh lab/emulator.sh lab/inside.sh lab/disk.sh \
+        $(find lab/files -type f | sort) $(find src/vmstead/demo/guest -type f | sort) bin/setup packaging/debian/runtime pyproject.toml constraints.txt)")
 }
 
 # bootstrap OPTIONS... RELEASE TARGET: a Debian system from packages, as root or with user namespaces. What all that

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # modules.sh: build OpenZFS for the kernel of the lab's host, from Debian's sources, in a throw-away system.
-# Prints the folder that has the modules; $folder/kernel names the kernel they are for. Takes about ten minutes,
+# Prints the folder that has the modules; $folder/kernel names the kernel they are for. Takes three to ten minutes,
 # once: what was built is taken as it is until the distribution no longer has that kernel.
 . "$(dirname "$(readlink -f "$0")")/common.sh"
 
@@ -11,7 +11,7 @@ if [ -e "$folder/kernel" ]; then
     rm -rf "$folder"
 fi
 
-say "building OpenZFS for the lab's kernel; this takes about ten minutes, once"
+say "building OpenZFS for the lab's kernel; this takes three to ten minutes, once"
 mkdir -p "$cache"
 work=$(mktemp -d "$cache/building.XXXXXX")
 trap 'rm -rf "$work"' EXIT

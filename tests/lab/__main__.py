@@ -14,15 +14,25 @@ from tests.lab.machine import Machine, copy
 
 async def build(image: Path) -> None:
     """Start the host once and keep it as it is then."""
-    saved = image / "saved"
-    if saved.exists():
+    fresh = Machine(image, image / "first")
+    if fresh.saved.exists():
         return
     began = time.monotonic()
-    fresh = Machine(image, image / "first")
     await fresh.start()
     await fresh.save()
-    fresh.folder.rename(saved)
+    for older in image.glob("saved*"):
+        shutil.rmtree(older)
+    fresh.folder.rename(fresh.saved)
     click.echo(f"lab: the host's first start and its snapshot took {time.monotonic() - began:.0f} s")
+
+
+async def sweep(image: Path) -> None:
+    """End hosts of tests that were killed themselves."""
+    for folder in image.glob("host.*"):
+        _, owner, _ = folder.name.split(".")
+        if not Path("/proc", owner).exists():
+            await Machine(image, folder).stop()
+            shutil.rmtree(folder)
 
 
 async def up(machine: Machine) -> None:
@@ -30,7 +40,7 @@ async def up(machine: Machine) -> None:
     if machine.pid is None:
         began = time.monotonic()
         shutil.rmtree(machine.folder, ignore_errors=True)
-        await copy(machine.image / "saved", machine.folder)
+        await copy(machine.saved, machine.folder)
         await machine.start(snapshot=True)
         click.echo(f"lab: the host is there after {time.monotonic() - began:.1f} s; log in with: bin/lab ssh")
 
@@ -40,6 +50,7 @@ def main() -> None:
     command, image, *arguments = sys.argv[1:]
     machine = Machine(Path(image), Path(image) / "by-hand")
     if command == "build":
+        asyncio.run(sweep(Path(image)))
         asyncio.run(build(Path(image)))
     elif command == "up":
         asyncio.run(up(machine))

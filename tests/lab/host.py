@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import shutil
 import tarfile
 import tempfile
@@ -83,9 +84,7 @@ def echoes(console: Terminal, text: str) -> None:
 
 def on_the_disk(console: Terminal, command: str) -> str:
     """What a command prints in a guest that has the file system of its first disk at /d."""
-    console.type(
-        f"mkdir -p /d && mount -t vfat /dev/vda1 /d && echo beg''in && {command}; umount /d; echo do''ne"
-    )
+    console.type(f"mkdir -p /d && mount /dev/vda1 /d && echo beg''in && {command}; umount /d; echo do''ne")
     told = console.until("done")
     assert "begin" in told, told
     return told.partition("begin")[2]
@@ -94,11 +93,12 @@ def on_the_disk(console: Terminal, command: str) -> str:
 @contextmanager
 def fresh(image: Path) -> Iterator[LabHost]:
     """A copy of the lab's host as it is after its first start: without a server."""
-    folder = Path(tempfile.mkdtemp(prefix="host.", dir=image))
+    # Named after this process, so that whoever comes after its death finds what it has left.
+    folder = Path(tempfile.mkdtemp(prefix=f"host.{os.getpid()}.", dir=image))
     machine = Machine(image, folder)
 
     async def begin() -> None:
-        await copy(image / "saved", folder)
+        await copy(machine.saved, folder)
         await machine.start(snapshot=True)
 
     try:

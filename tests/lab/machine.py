@@ -6,6 +6,7 @@ network card, real OpenZFS, and a ``/dev/kvm`` that works (the emulated processo
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -19,12 +20,14 @@ from typing import Any
 
 from vmstead.kernel.run import CommandError, run
 
-#: Seconds that the host gets to start, or to go on from its snapshot, on a busy machine.
-PATIENCE = 400.0
+#: Seconds that the host gets to start, or to go on from its snapshot, and a guest in it to boot. Machines that are
+#: slow and busy take several times what others do.
+PATIENCE = 1200.0
 _SNAPSHOT = "started"
 _APPEND = (
     "root=/dev/vda rw console=ttyS0 quiet intel_iommu=on iommu=pt systemd.show_status=0 mitigations=off"
-    " tsc=reliable no_timer_check"
+    # Large pages are what the emulator is slow with.
+    " tsc=reliable no_timer_check transparent_hugepage=never"
 )
 #: Disks that the host has from its start, by size: they are part of its snapshot.
 _DISKS = {"system": None, "pool1": "8G", "pool2": "8G"}
@@ -52,6 +55,12 @@ class Machine:
             return None
         return pid if str(self.folder).encode() in command else None
 
+    @property
+    def saved(self) -> Path:
+        """Where its state after the first start is kept: for each hardware in another place."""
+        hardware = [str((self.image / "qemu").resolve()), *Machine(self.image, Path("any"))._command(0)]
+        return self.image / f"saved-{hashlib.sha256(repr(hardware).encode()).hexdigest()[:16]}"
+
     # --- life -------------------------------------------------------------------------------------
 
     async def start(self, *, snapshot: bool = False) -> None:
@@ -62,7 +71,9 @@ class Machine:
         for name, size in (("nvme", "1G"), ("stick1", "64M"), ("stick2", "64M")):
             if not (self.folder / f"{name}.raw").exists():
                 await run(["truncate", "-s", size, "--", str(self.folder / f"{name}.raw")])
-        await run(self._command(snapshot=snapshot), timeout=60)
+        (self.folder / "port").write_text(str(_free_port()))
+        resume = ["-loadvm", _SNAPSHOT] if snapshot else []
+        await run([*self._command(self._port), *resume], timeout=60)
         await self._reachable()
         if snapshot:
             await self.ssh("hwclock --hctosys")
@@ -196,9 +207,7 @@ class Machine:
                 ["qemu-img", "create", "-q", "-f", "qcow2", *base, str(disk), *([size] if size else [])]
             )
 
-    def _command(self, *, snapshot: bool) -> list[str]:
-        port = _free_port()
-        (self.folder / "port").write_text(str(port))
+    def _command(self, port: int) -> list[str]:
         control = f"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"
         roots = [
             part
@@ -216,10 +225,11 @@ class Machine:
             )
         ]
         return [
-            *("qemu-system-x86_64", "-name", "vmstead-lab", "-nodefaults", "-no-user-config"),
-            # One thread for both processors: with two, guests that start side by side end the host now and then.
-            *("-machine", "q35,kernel-irqchip=split", "-accel", "tcg,thread=single,tb-size=1024"),
-            *("-cpu", "max", "-smp", "2", "-m", "5G"),
+            *(str(self.image / "qemu"), "-name", "vmstead-lab", "-nodefaults", "-no-user-config"),
+            *("-machine", "q35,kernel-irqchip=split", "-accel", "tcg,tb-size=1024"),
+            # One processor: with two, guests that start side by side end the host now and then, unless they take
+            # turns on one thread, which is slower. Page tables of five levels are slower than those of four.
+            *("-cpu", "max,la57=off", "-smp", "1", "-m", "5G"),
             *("-device", "intel-iommu,intremap=on,caching-mode=on,device-iotlb=on"),
             *("-kernel", str(self.image / "vmlinuz"), "-initrd", str(self.image / "initrd.img")),
             *("-append", _APPEND),
@@ -235,7 +245,6 @@ class Machine:
             *("-serial", f"file:{self.folder / 'serial.log'}"),
             *("-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off"),
             *("-pidfile", str(self.folder / "pid"), "-daemonize"),
-            *(["-loadvm", _SNAPSHOT] if snapshot else []),
         ]
 
     @asynccontextmanager

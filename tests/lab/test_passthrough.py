@@ -4,11 +4,14 @@ import json
 
 from tests.guest.test_matrix import image, make, volume
 from tests.lab.host import SOCKET, TOP, LabHost
+from vmstead.demo.guest import Inventory, parse_inventory
 
 POOL = "/var/lib/vmstead/pools/default"
 CARD = "pci_0000_01_00_0"
 DRIVE = "pci_0000_02_00_0"
 STICK = "usb_46f4_0001_STICK1"
+#: What all sticks are.
+KIND = {"vendor_id": "0x46f4", "product_id": "0x0001"}
 PREPARE = """
 ip link add name lan1 type bridge stp_state 0
 ip address add 192.168.91.1/24 dev lan1
@@ -38,6 +41,7 @@ async def test_choices_are_what_the_host_has(lab: LabHost) -> None:
     choices = await lab.call("vm.device.passthrough_device_choices")
     listed = (await lab.sh("lspci -D -n | cut -d' ' -f1")).splitlines()
     assert sorted(choices) == sorted(f"pci_{slot.replace(':', '_').replace('.', '_')}" for slot in listed)
+    assert await lab.call("vm.device.pptdev_choices") == choices
     card = choices[CARD]
     assert "82574L" in card["capability"]["product"]
     # As TrueNAS means it: no driver of the host works with it at the moment.
@@ -51,6 +55,21 @@ async def test_choices_are_what_the_host_has(lab: LabHost) -> None:
     sticks = await lab.call("vm.device.usb_passthrough_choices")
     names = [each["capability"]["product"] for each in sticks.values() if each["available"]]
     assert sorted(names) == ["QEMU USB HARDDRIVE", "QEMU USB Tablet"]
+    # But for the hubs that are controllers.
+    plugged = await lab.sh("lsusb | grep -v 'root hub' | awk '{print $6}'")
+    found = [each["capability"] for each in sticks.values()]
+    ids = [f"{each['vendor_id']}:{each['product_id']}".replace("0x", "") for each in found]
+    assert sorted(ids) == sorted(plugged.split())
+
+
+def has_all_three(guest: Inventory) -> bool:
+    """The card works in the guest, and it has the drive and the stick beside the disk of its own."""
+    disks = {disk.serial: disk.bus for disk in guest.disks if not disk.cdrom}
+    return guest.nic("52:54:00:00:00:03").driver == "e1000e" and disks == {
+        "PASSED": "virtio",
+        "SPARE-NVME": "nvme",
+        "STICK1": "usb",
+    }
 
 
 async def test_a_guest_from_a_disc_has_all_three_and_the_host_has_them_back_afterwards(lab: LabHost) -> None:
@@ -65,7 +84,7 @@ async def test_a_guest_from_a_disc_has_all_three_and_the_host_has_them_back_afte
         {"dtype": "NIC", "type": "VIRTIO", "nic_attach": "lan1", "mac": "00:a0:98:00:00:21"},
         {"dtype": "PCI", "pptdev": CARD},
         {"dtype": "PCI", "pptdev": "0000:02:00.0"},
-        {"dtype": "USB", "device": STICK, "controller_type": "qemu-xhci"},
+        {"dtype": "USB", "usb": KIND, "controller_type": "qemu-xhci"},
         name="passed",
         machine_type="q35",
         arch_type="x86_64",
@@ -82,15 +101,21 @@ async def test_a_guest_from_a_disc_has_all_three_and_the_host_has_them_back_afte
     assert "1 received" in await lab.sh("ping -c 1 -W 20 192.168.91.7")
     assert [disk.name for disk in found.disks if disk.cdrom] == ["sr0"]
     assert await drivers(lab) == ["vfio-pci", "vfio-pci"]
-    assert found.nic("52:54:00:00:00:03").driver == "e1000e"
-    assert {disk.serial: disk.bus for disk in found.disks if not disk.cdrom} == {
-        "PASSED": "virtio",
-        "SPARE-NVME": "nvme",
-        "STICK1": "usb",
-    }
+    assert has_all_three(found)
     other = await make(lab, name="other")
     taken = {"vm": other, "attributes": {"dtype": "PCI", "pptdev": CARD}}
     assert "attributes.pptdev" in await lab.failure("vm.device.create", taken)
+
+    pid = (await lab.status(vm))["pid"]
+    units = "vmstead.service libvirtd.service"
+    await lab.sh(f"systemctl kill --signal=KILL {units}; systemctl start libvirtd.service")
+    await lab.sh("systemctl restart vmstead.service")  # waits until it answers
+    assert (await lab.status(vm))["pid"] == pid
+    assert await drivers(lab) == ["vfio-pci", "vfio-pci"]
+    with lab.console(vm) as console:
+        # What it said before may be told again.
+        console.type('echo AG""AIN; inventory; echo OV""ER')
+        assert has_all_three(parse_inventory(console.until("OVER").rpartition("AGAIN")[2]))
     await lab.call("vm.poweroff", vm)
     await lab.sh("udevadm settle")
     assert await drivers(lab) == ["e1000e", "nvme"]

@@ -28,6 +28,12 @@ async def test_the_host_is_ready(lab: LabHost) -> None:
     assert "This machine can run VMs." in await lab.sh(f"{TOP}/.venv/bin/vmstead doctor")
     assert await lab.call("vm.virtualization_details") == {"supported": True, "error": None}
     assert (await lab.call("vm.flags"))["amd_rvi"] is True
+    models = (await lab.sh("virsh -c qemu:///system cpu-models x86_64")).split()
+    assert sorted(await lab.call("vm.cpu_model_choices")) == sorted(models)
+    most = await lab.sh(
+        "virsh -c qemu:///system domcapabilities | sed -n \"s/.*<vcpu max='\\(.*\\)'.*/\\1/p\""
+    )
+    assert await lab.call("vm.maximum_supported_vcpus") == int(most)
 
 
 async def test_the_service_is_confined(lab: LabHost) -> None:
@@ -83,6 +89,8 @@ async def test_the_hosts_end_stops_guests_side_by_side_and_its_start_brings_them
     assert timeout <= seconds < timeout + 90, log
     lab.come_up(obedient, stubborn)
     assert (await lab.status(manual))["state"] == "STOPPED"
+    with lab.console(stubborn) as console:
+        echoes(console, "back")
     with lab.console(obedient) as console:
         console.log_in()
         assert "precious" in on_the_disk(console, "cat /d/kept")

@@ -24,6 +24,17 @@ async def test_the_pool_is_what_zfs_says(lab: LabHost) -> None:
     assert await lab.call("pool.dataset.recommended_zvol_blocksize", "tank") == "16K"
 
 
+async def test_disks_can_be_the_volumes_that_zfs_has(lab: LabHost) -> None:
+    await lab.sh("zfs create -s -V 16M tank/loose && zfs create -s -V 16M 'tank/more words'")
+    volumes = (await lab.sh("zfs list -H -t volume -o name -r tank")).splitlines()
+    assert {"tank/loose", "tank/more words"} <= {*volumes}
+    choices = await lab.call("vm.device.disk_choices")
+    of_tank = {path: name for path, name in choices.items() if name.startswith("tank/")}
+    assert of_tank == {f"/dev/zvol/{name.replace(' ', '+')}": name for name in volumes}
+    await lab.sh("zfs destroy tank/loose && zfs destroy 'tank/more words'")
+    assert "/dev/zvol/tank/loose" not in await lab.call("vm.device.disk_choices")
+
+
 async def test_a_guest_lives_on_a_volume_and_its_clone_on_a_clone(lab: LabHost) -> None:
     before = await everything(lab)
     vm = await make(
