@@ -141,14 +141,12 @@ def time(value: Any) -> Any:
 
 
 def fold(value: Any) -> Any:
-    """Casefold texts and lists of them."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return value.casefold()
-    if isinstance(value, list):
-        return [fold(each) for each in value]
-    raise Incomparable
+    """Casefold texts and lists of them, but no lists of lists."""
+    texts = value if isinstance(value, list) else [value]
+    if not all(each is None or isinstance(each, str) for each in texts):
+        raise Incomparable
+    folded = [each and each.casefold() for each in texts]
+    return folded if isinstance(value, list) else folded[0]
 
 
 # --- order ------------------------------------------------------------------------------------------

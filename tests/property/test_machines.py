@@ -41,6 +41,8 @@ PLACES = st.sampled_from(["v1", "v2", "v3"])
 FILES = st.sampled_from(["f1.img", "f2.img", "x.iso"])
 #: Of everything that there is, one by its place; sometimes nothing that there is.
 WHICH = st.integers(0, 8)
+#: What no machine and no device is numbered by, however many there have been.
+NONE = 10**9
 
 
 class Machines(RuleBasedStateMachine):
@@ -93,7 +95,7 @@ class Machines(RuleBasedStateMachine):
 
     def vm(self, which: int) -> int:
         ids = sorted(self.world.machines)
-        return ids[which % len(ids)] if ids and which < 8 else 999
+        return ids[which % len(ids)] if ids and which < 8 else NONE
 
     def device(self, which: int, *kinds: str) -> int:
         ids = sorted(
@@ -102,7 +104,7 @@ class Machines(RuleBasedStateMachine):
             for id, device in each.devices.items()
             if not kinds or device.dtype in kinds
         )
-        return ids[which % len(ids)] if ids and which < 8 else 9999
+        return ids[which % len(ids)] if ids and which < 8 else NONE
 
     @initialize(devices=st.lists(st.integers(0, 4), max_size=6))
     def begin(self, devices: list[int]) -> None:

@@ -127,6 +127,7 @@ def expected(rows: list[dict[str, Any]], filters: Any, options: Any) -> tuple[st
 
 @THOROUGH
 @given(ROWS, FILTERS)
+@example([{"n": None}], [["n", "C=", [[]]]])
 def test_filters_agree_with_the_reference(rows, filters):
     assert outcome(rows, filters, {}) == expected(rows, filters, {})
 
