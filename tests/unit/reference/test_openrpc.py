@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from vmstead.cli.reference import reference
+from vmstead.cli.main import main
 from vmstead.reference import describe, html, pages
 from vmstead.reference.examples import example
 from vmstead.rpc.registry import Method, table
@@ -68,7 +68,7 @@ def test_texts_cannot_break_the_page() -> None:
 
 
 def test_the_files_in_docs_are_what_the_code_says(tmp_path: Path) -> None:
-    result = CliRunner().invoke(reference, [str(tmp_path)])
+    result = CliRunner().invoke(main, ["reference", str(tmp_path)])
     assert result.exit_code == 0, result.output
     kept = ROOT / "docs/api"
     written = {path.name: path.read_text() for path in tmp_path.iterdir()}
