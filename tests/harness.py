@@ -20,8 +20,9 @@ import aiohttp
 from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.memory_engine import MemoryEngine
 from vmstead.adapters.zfs.programs import THIS_HOST, ZfsHost
+from vmstead.addresses import Address
 from vmstead.app import Server, running
-from vmstead.config import Address, Config
+from vmstead.config import Config
 from vmstead.kernel.clock import ManualClock
 from vmstead.ports.images import Images
 from vmstead.ports.volumes import Volumes

@@ -14,7 +14,6 @@ The file's keys are the names of the options with underscores::
     isos = "/srv/isos"
 """
 
-import ipaddress
 import os
 import re
 import tomllib
@@ -23,30 +22,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from vmstead.addresses import DISPLAY_PORTS, Address, PortRange, read_address, read_display_ports
+
 
 class ConfigError(Exception):
     """A setting is not understood. The text names it, where it comes from, and what it should look like."""
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen for TCP connections."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only programs on this machine can connect to it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host.partition("%")[0]).is_loopback
-        except ValueError:
-            return False
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def _is_root() -> bool:
@@ -100,19 +80,6 @@ def _path(value: object) -> Path:
 
 def _optional_path(value: object) -> Path | None:
     return None if value in (None, "") else _path(value)
-
-
-#: An IPv6 address stands in brackets: in ``::1:6080`` nobody can tell where it ends.
-_HOST_AND_PORT = re.compile(r"(\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:]*)):(?P<port>[0-9]{1,5})")
-
-
-def _address(value: object) -> Address | None:
-    if value in ("", "none"):
-        return None
-    match = _HOST_AND_PORT.fullmatch(value) if isinstance(value, str) else None
-    if match is None or int(match["port"]) > 65535:
-        raise ValueError('HOST:PORT is expected, such as 127.0.0.1:6080 or [::1]:6080, or "none"')
-    return Address(match["host"] or match["ipv6"] or "", int(match["port"]))
 
 
 def _accelerator(value: object) -> str:
@@ -187,7 +154,7 @@ class Config:
     state: Path = _setting(default_state, _path, "Folder for everything that must last.", "DIR")
     listen: Address | None = _setting(
         lambda: Address("127.0.0.1", 6080),
-        _address,
+        read_address,
         'Address for TCP connections; "none" for none.',
         "HOST:PORT",
     )
@@ -199,6 +166,12 @@ class Config:
         "URI",
     )
     accel: str = _setting(lambda: "auto", _accelerator, "What guests run on: auto, kvm or tcg.", "NAME")
+    display_ports: PortRange = _setting(
+        lambda: DISPLAY_PORTS,
+        read_display_ports,
+        "Ports that are given to displays whose clients ask for none.",
+        "FROM-TO",
+    )
     tls_cert: Path | None = _setting(lambda: None, _optional_path, "Certificate (PEM) for TLS.", "FILE")
     tls_key: Path | None = _setting(lambda: None, _optional_path, "Key (PEM) of the certificate.", "FILE")
     tls: bool = _setting(

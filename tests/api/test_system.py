@@ -15,7 +15,7 @@ from vmstead import __version__
 from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.hardware import pci_devices
 from vmstead.adapters.linux_host import LinuxHost
-from vmstead.config import Address
+from vmstead.addresses import Address
 from vmstead.ports.hardware import PciAddress, PciDevice
 from vmstead.ports.machine import Machine, RunState, TimeServer
 

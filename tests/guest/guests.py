@@ -10,20 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pytest
-
 from tests.daemons import state_folder
 from tests.processes import Program, Result, midclt, serving
+from vmstead.addresses import DISPLAY_PORTS, PortRange
 from vmstead.client import Client
 from vmstead.client.shell import ShellConnection
 from vmstead.demo.guest import LOGIN, READY, Inventory, build, default_cache, parse_inventory
 from vmstead.kernel.run import run
 
-#: Tests whose guests have displays are not run side by side: servers that do not know of each other may choose the
-#: same port for displays of theirs, which only one of them can start then.
-has_display = pytest.mark.xdist_group("displays")
 #: Seconds that an emulated guest gets for what usually takes ten.
 PATIENCE = 120.0
+_PORTS = 100
+
+
+def display_ports() -> PortRange:
+    """The ports for displays in tests of this worker."""
+    first = DISPLAY_PORTS.first + _PORTS * int(
+        os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    )
+    return PortRange(first, first + _PORTS - 1)
 
 
 @dataclass

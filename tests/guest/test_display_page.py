@@ -7,10 +7,8 @@ from typing import Any, Self
 import aiohttp
 from yarl import URL
 
-from tests.guest.guests import Host, has_display, host
+from tests.guest.guests import Host, host
 from tests.guest.test_life import raw_guest
-
-pytestmark = has_display
 
 #: Both protocols of the common kind: a choice of the way to log in, and short headers.
 CAPABILITIES = 0b1001

@@ -13,7 +13,7 @@ from tests.contract.engine import Machine
 from tests.contract.listening import Listener
 from tests.contract.test_engines import document
 from tests.daemons import lasting_engine
-from tests.guest.guests import Host, ends, has_display, host
+from tests.guest.guests import Host, ends, host
 from vmstead.client import Client
 from vmstead.client.events import Subscription
 from vmstead.ports.engine import DomainState
@@ -24,7 +24,6 @@ MAC = "00:a0:98:12:34:56"
 UUID = "7b5c2a10-93d1-4c2b-8a57-5d9d3c0c1f42"
 
 
-@has_display
 async def test_a_guest_has_the_hardware_it_was_given_and_obeys_until_it_is_deleted() -> None:
     with host() as here:
         async with here.serving():

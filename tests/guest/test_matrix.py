@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.guest.guests import Host, Terminal, has_display, host
+from tests.guest.guests import Host, Terminal, host
 from vmstead.demo.guest import Inventory, build, default_cache
 from vmstead.kernel.run import run
 
@@ -49,7 +49,6 @@ async def boot(here: Host, vm: int) -> Inventory:
     return found
 
 
-@has_display
 async def test_uefi_with_a_tpm_and_disks_on_both_buses(tmp_path: Path) -> None:
     with host() as here:
         async with here.serving():
@@ -95,7 +94,6 @@ async def test_uefi_with_a_tpm_and_disks_on_both_buses(tmp_path: Path) -> None:
             assert len(found.balloons) == 1
 
 
-@has_display
 async def test_a_bios_boots_from_the_raw_disk_that_is_to_boot_first(tmp_path: Path) -> None:
     with host() as here:
         async with here.serving():

@@ -1,10 +1,8 @@
 """A real guest from the command line for people: from its image to its end."""
 
-from tests.guest.guests import has_display, host
+from tests.guest.guests import host
 from tests.processes import Result, vmstead
 from vmstead.demo.guest import build, default_cache
-
-pytestmark = has_display
 
 
 async def test_an_image_is_sent_made_a_vm_of_looked_at_and_deleted() -> None:

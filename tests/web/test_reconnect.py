@@ -11,7 +11,7 @@ from tests.harness import PATIENCE, server
 from tests.web.browser import surfing, violations
 from tests.web.pages import PASSWORD, add, site
 from vmstead.adapters.memory_engine import Script
-from vmstead.config import Address
+from vmstead.addresses import Address
 
 LOST = "The connection to the server is lost"
 

@@ -3,20 +3,20 @@
 import errno
 import ipaddress
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from vmstead.addresses import DISPLAY_PORTS
 from vmstead.ctx import Ctx
 from vmstead.devices.base import Device, Placed, Slots, problem
 from vmstead.errors import CallError, Problem
 from vmstead.kernel.model import NonEmpty, Text
 from vmstead.kernel.xml import Element, el
 
-#: Where ports are given out. 6000 is X11's, which browsers refuse to talk to.
-PORTS = range(5900, 65536)
+#: X11's, which browsers refuse to talk to.
 _NEVER = frozenset({6000})
 #: Bytes of a password: all that VNC's scheme looks at, and all that SPICE's server takes.
 _LONGEST_PASSWORD = {"VNC": 8, "SPICE": 60}
@@ -48,7 +48,10 @@ def _zero_is_null(value: object) -> object:
     return None if type(value) is int and value == 0 else value
 
 
-Port = Annotated[Annotated[int, Field(ge=PORTS.start, lt=PORTS.stop)] | None, BeforeValidator(_zero_is_null)]
+Port = Annotated[
+    Annotated[int, Field(ge=DISPLAY_PORTS.first, le=DISPLAY_PORTS.last)] | None,
+    BeforeValidator(_zero_is_null),
+]
 
 
 class Display(Device):
@@ -159,17 +162,33 @@ def configured_ports(devices: Sequence[Placed]) -> frozenset[int]:
 
 
 async def free_ports(ctx: Ctx, others: Sequence[Placed], count: int, but: Collection[int] = ()) -> list[int]:
-    """The lowest ports that nothing listens on and no display has.
+    """The lowest ports for displays that nothing listens on and no display has.
 
     Raises:
         CallError: ENOSPC, when there are not so many.
     """
     used = configured_ports(others) | await ctx.host.listening_ports() | _NEVER | _own_port(ctx) | {*but}
-    found = list(itertools.islice((port for port in PORTS if port not in used), count))
+    ports = ctx.config.display_ports
+    found = list(itertools.islice((port for port in ports if port not in used), count))
     if len(found) < count:
-        text = f"no TCP port from {PORTS.start} to {PORTS.stop - 1} is free for a display"
+        text = f"no TCP port from {ports.first} to {ports.last} is free for a display"
         raise CallError(text, errno.ENOSPC)
     return found
+
+
+async def taken_port(ctx: Ctx, devices: Iterable[Device]) -> str | None:
+    """Which of these displays is to have a port on which something listens, with what to do about it.
+
+    None where there is none. The displays are those of a VM that is off.
+    """
+    listening = await ctx.host.listening_ports()
+    for device in devices:
+        if isinstance(device, Display) and device.port in listening:
+            return (
+                f"another program listens on port {device.port} of its {device.type} display; give the display "
+                "another port with vm.device.update"
+            )
+    return None
 
 
 def _own_port(ctx: Ctx) -> set[int]:

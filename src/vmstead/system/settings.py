@@ -11,7 +11,7 @@ import socket
 from pathlib import Path
 from typing import Any, Literal
 
-from vmstead.config import Address
+from vmstead.addresses import Address
 from vmstead.ctx import Ctx
 from vmstead.devices import pci
 from vmstead.errors import host_errors

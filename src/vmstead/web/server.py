@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from vmstead import __version__
-from vmstead.config import Address
+from vmstead.addresses import Address
 from vmstead.rpc.caller import Origin
 from vmstead.rpc.codec import Codec, JsonRpc
 from vmstead.rpc.legacy import Legacy

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 import structlog
 from aiohttp import web
 
-from vmstead.config import Address
+from vmstead.addresses import Address
 from vmstead.kernel.clock import Clock, within
 from vmstead.web.door import Factory
 

@@ -11,7 +11,8 @@ from vmstead.adapters.engine_choice import Surroundings
 from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.fake_zfs import FakeZfs
 from vmstead.adapters.readiness import examine
-from vmstead.config import Address, Config
+from vmstead.addresses import Address
+from vmstead.config import Config
 from vmstead.ports.readiness import Finding, Verdict
 
 GOOD, POOR, MISSING = Verdict.GOOD, Verdict.POOR, Verdict.MISSING

@@ -17,7 +17,8 @@ from vmstead.adapters.memory_engine import MemoryEngine
 from vmstead.adapters.places import Places
 from vmstead.adapters.pool_files import PoolFiles
 from vmstead.adapters.qemu_img import QemuImg
-from vmstead.config import Address, Config
+from vmstead.addresses import Address
+from vmstead.config import Config
 from vmstead.ctx import Ctx
 from vmstead.devices import Device, Placed
 from vmstead.errors import Problem

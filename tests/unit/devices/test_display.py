@@ -1,12 +1,14 @@
 """DISPLAY: ports that nobody else has, passwords that the protocol can carry, addresses to listen on."""
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.unit.devices.support import OWN_PORT, Bench, fields, placed, refusals, told
-from vmstead.devices.display import PORTS, Display, configured_ports, video_xml
+from vmstead.addresses import DISPLAY_PORTS, PortRange
+from vmstead.devices.display import Display, configured_ports, video_xml
 from vmstead.devices.nic import Nic
 from vmstead.errors import CallError
 
@@ -68,7 +70,7 @@ def test_a_port_is_one_for_displays_or_left_to_the_server(name: str, given: obje
         (5899, "Input should be greater than or equal to 5900"),
         (1, "Input should be greater than or equal to 5900"),
         (-1, "Input should be greater than or equal to 5900"),
-        (65536, "Input should be less than 65536"),
+        (65536, "Input should be less than or equal to 65535"),
         ("5900", "Input should be a valid integer"),
         ("", "Input should be a valid integer"),
         (5900.0, "Input should be a valid integer"),
@@ -237,13 +239,22 @@ async def test_the_port_that_browsers_refuse_is_never_chosen(bench: Bench) -> No
 
 
 async def test_the_last_ports_are_given_out_too(bench: Bench) -> None:
-    bench.machine.ports = set(PORTS) - {65000, 65535}
+    bench.machine.ports = set(DISPLAY_PORTS) - {65000, 65535}
     assert ports(await display().complete(bench.ctx, [], None)) == (65000, 65535)
+
+
+async def test_where_ports_are_set_apart_for_displays_others_are_not_chosen(bench: Bench) -> None:
+    config = replace(bench.ctx.config, display_ports=PortRange(5950, 5953))
+    ctx = replace(bench.ctx, config=config)
+    assert ports(await display().complete(ctx, placed(display(5950, 5952)), None)) == (5951, 5953)
+    with pytest.raises(CallError, match="no TCP port from 5950 to 5953 is free for a display"):
+        await display().complete(ctx, placed(display(5950, 5952), display(5951, 5900)), None)
+    assert await display(5900, 5901).examine(ctx, [], None) == []
 
 
 @pytest.mark.parametrize("free", [set[int](), {6000}, {65535}])
 async def test_when_no_port_is_free_that_is_what_is_said(bench: Bench, free: set[int]) -> None:
-    bench.machine.ports = set(PORTS) - free
+    bench.machine.ports = set(DISPLAY_PORTS) - free
     with pytest.raises(CallError) as raised:
         await display().complete(bench.ctx, [], None)
     assert str(raised.value) == "[ENOSPC] no TCP port from 5900 to 65535 is free for a display"
