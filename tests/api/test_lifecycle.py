@@ -154,6 +154,24 @@ async def test_a_failed_start_leaves_nothing_behind(tmp_path: Path) -> None:
         assert await host.api.call("vm.start", 1) is None
 
 
+async def test_a_start_names_the_port_that_somebody_else_has(tmp_path: Path) -> None:
+    async with server(tmp_path) as host:
+        vm = await make(host)
+        display = {"dtype": "DISPLAY", "type": "VNC", "port": 5950}
+        await host.api.call("vm.device.create", {"vm": 1, "attributes": display})
+        host.engine.scripts[vm["uuid"]] = Script(fails_to_start="Failed to bind")
+        failure = await host.api.failure("vm.start", 1)
+        assert failure.reason == "[EFAULT] VM 1 (a) could not be started: Failed to bind"
+        host.machine.ports.add(5950)
+        failure = await host.api.failure("vm.start", 1)
+        assert failure.reason == (
+            "[EFAULT] VM 1 (a) cannot start: another program listens on port 5950 of its VNC display; give the "
+            "display another port with vm.device.update. The engine says: Failed to bind"
+        )
+        host.engine.scripts.clear()
+        assert await host.api.call("vm.start", 1) is None
+
+
 async def test_a_start_names_everything_that_is_missing(tmp_path: Path) -> None:
     async with server(tmp_path) as host:
         await make(host)

@@ -1,15 +1,14 @@
 """Displays of real guests: one waits until somebody looks."""
 
 import asyncio
+import socket
 from contextlib import suppress
 from typing import Any
 
-from tests.guest.guests import PATIENCE, has_display, host
+from tests.guest.guests import PATIENCE, display_ports, host
 from tests.guest.test_life import raw_guest
 from vmstead.client import Client
 from vmstead.client.events import Subscription
-
-pytestmark = has_display
 
 WAITS = {"dtype": "DISPLAY", "type": "VNC", "wait": True, "password": ""}
 
@@ -66,6 +65,22 @@ async def test_a_guest_begins_when_somebody_looks_also_after_the_server_was_gone
             with here.console(vm) as console:
                 console.log_in()
             viewer.close()
+            await here.call("vm.poweroff", vm)
+
+
+async def test_a_port_that_another_program_has_is_named_and_can_be_changed() -> None:
+    with host() as here:
+        async with here.serving():
+            vm = await raw_guest(here)
+            device = await here.call("vm.device.create", {"vm": vm, "attributes": {"dtype": "DISPLAY"}})
+            port = device["attributes"]["port"]
+            assert port in display_ports()
+            with socket.create_server(("127.0.0.1", port)):
+                said = await here.failure("vm.start", vm)
+                assert f"cannot start: another program listens on port {port} of its SPICE display" in said
+                free = (await here.call("vm.port_wizard"))["port"]
+                await here.call("vm.device.update", device["id"], {"attributes": {"port": free}})
+                await here.call("vm.start", vm)
             await here.call("vm.poweroff", vm)
 
 

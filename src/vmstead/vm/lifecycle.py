@@ -15,11 +15,13 @@ No action reports its own success as an event: that comes from the engine, so a 
 ``virsh`` or powers itself off looks the same to every client.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from vmstead.ctx import Ctx
+from vmstead.devices import Device
+from vmstead.devices.display import taken_port
 from vmstead.errors import CallError
 from vmstead.kernel.model import Field, Model
 from vmstead.kernel.undo import undo
@@ -111,13 +113,21 @@ async def _start(ctx: Ctx, target: Vm) -> None:
         try:
             await _run(ctx, Domain(target.uuid, target.domain_name, document), paused=waits)
         except EngineError as error:
-            unknown = await unknown_hardware(ctx, vars(target))
-            if unknown is None:
+            cause = await _cause(ctx, target, devices, error)
+            if cause is None:
                 raise
-            text = f"{target} cannot start: {unknown[0]} {unknown[1]}; change it with vm.update"
-            raise CallError(text) from error
+            raise CallError(f"{target} cannot start: {cause}") from error
     for caution in filter(None, (device.caution for device in devices)):
         log.warning("a started VM needs attention", vm=target.id, name=target.name, reason=caution)
+
+
+async def _cause(ctx: Ctx, target: Vm, devices: Sequence[Device], error: EngineError) -> str | None:
+    """Why a start has failed, where that can be seen, with what to do about it."""
+    if (unknown := await unknown_hardware(ctx, vars(target))) is not None:
+        return f"{unknown[0]} {unknown[1]}; change it with vm.update"
+    # It may listen on another address, and something else be wrong.
+    taken = await taken_port(ctx, devices)
+    return taken and f"{taken}. The engine says: {error}"
 
 
 async def _run(ctx: Ctx, domain: Domain, *, paused: bool) -> None:
