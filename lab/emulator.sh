@@ -25,9 +25,9 @@ packages=$(printf '%s/bookworm-backports ' qemu-system-x86 qemu-system-common qe
 # shellcheck disable=SC2086 # several words
 if apt update >&2 && (cd "$work/debs" && apt download $packages >&2); then
     for each in "$work/debs/"*.deb; do dpkg-deb -x "$each" "$work/root"; done
+    "$work/root/usr/bin/qemu-system-x86_64" --version >/dev/null || die "the QEMU of the backports does not run here"
     rm -rf "$cache"/emulator-*
     mv "$work/root" "$folder"
-    "$program" --version >/dev/null || die "the QEMU of the backports does not run here"
     echo "$program"
 else
     say "the backports cannot be had, so the lab's host is emulated by this machine's own QEMU, which is slower"
