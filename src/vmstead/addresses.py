@@ -44,9 +44,9 @@ class PortRange:
 #: The ports that displays can have.
 DISPLAY_PORTS = PortRange(5900, 65535)
 
-
 #: An IPv6 address stands in brackets: in ``::1:6080`` nobody can tell where it ends.
 _HOST_AND_PORT = re.compile(r"(\[(?P<ipv6>[^\[\]]+)\]|(?P<host>[^\[\]:]*)):(?P<port>[0-9]{1,5})")
+_PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
 
 def read_address(value: object) -> Address | None:
@@ -61,9 +61,6 @@ def read_address(value: object) -> Address | None:
     if match is None or int(match["port"]) > 65535:
         raise ValueError('HOST:PORT is expected, such as 127.0.0.1:6080 or [::1]:6080, or "none"')
     return Address(match["host"] or match["ipv6"] or "", int(match["port"]))
-
-
-_PORTS = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
 
 
 def read_display_ports(value: object) -> PortRange:

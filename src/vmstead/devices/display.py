@@ -171,7 +171,10 @@ async def free_ports(ctx: Ctx, others: Sequence[Placed], count: int, but: Collec
     ports = ctx.config.display_ports
     found = list(itertools.islice((port for port in ports if port not in used), count))
     if len(found) < count:
-        text = f"no TCP port from {ports.first} to {ports.last} is free for a display"
+        text = (
+            f"no TCP port from {ports.first} to {ports.last} is free for a display; name another one, or widen the "
+            "setting display_ports"
+        )
         raise CallError(text, errno.ENOSPC)
     return found
 

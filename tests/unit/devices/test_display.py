@@ -257,7 +257,10 @@ async def test_when_no_port_is_free_that_is_what_is_said(bench: Bench, free: set
     bench.machine.ports = set(DISPLAY_PORTS) - free
     with pytest.raises(CallError) as raised:
         await display().complete(bench.ctx, [], None)
-    assert str(raised.value) == "[ENOSPC] no TCP port from 5900 to 65535 is free for a display"
+    assert str(raised.value) == (
+        "[ENOSPC] no TCP port from 5900 to 65535 is free for a display; name another one, or widen the setting "
+        "display_ports"
+    )
     assert ports(await display(5900, 5901).complete(bench.ctx, [], None)) == (5900, 5901)
 
 
