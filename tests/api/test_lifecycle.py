@@ -10,6 +10,7 @@ from tests.harness import ApiFailure, Host, server
 from vmstead.adapters.fake_host import FakeHost
 from vmstead.adapters.memory_engine import MemoryEngine, Script
 from vmstead.kernel.clock import ManualClock
+from vmstead.ports.engine import EngineErrorKind
 
 MiB = 1024 * 1024
 
@@ -168,6 +169,11 @@ async def test_a_start_names_the_port_that_somebody_else_has(tmp_path: Path) -> 
             "[EFAULT] VM 1 (a) cannot start: another program listens on port 5950 of its VNC display; give the "
             "display another port with vm.device.update. The engine says: Failed to bind"
         )
+        # Somebody else has started it: it listens itself.
+        runs = Script(fails_to_start="domain is already running", failure=EngineErrorKind.WRONG_STATE)
+        host.engine.scripts[vm["uuid"]] = runs
+        failure = await host.api.failure("vm.start", 1)
+        assert failure.reason == "[EFAULT] VM 1 (a) could not be started: domain is already running"
         host.engine.scripts.clear()
         assert await host.api.call("vm.start", 1) is None
 

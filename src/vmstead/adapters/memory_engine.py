@@ -38,12 +38,13 @@ class Script:
 
     Attributes:
         shutdown_seconds: how long it takes to shut down; None: it ignores the power button.
-        fails_to_start: the error that starting it ends with.
+        fails_to_start: the error that starting it ends with, which is of the kind ``failure``.
         interfaces: what its agent tells of its network; None: it has none.
     """
 
     shutdown_seconds: float | None = 0.0
     fails_to_start: str | None = None
+    failure: EngineErrorKind = EngineErrorKind.FAILED
     interfaces: list[GuestInterface] | None = None
 
 
@@ -194,7 +195,7 @@ class MemoryEngine:
         entry = self._find(uuid, "start", active=False)
         script = self.scripts.get(uuid, self.script)
         if script.fails_to_start is not None:
-            raise EngineError(EngineErrorKind.FAILED, script.fails_to_start)
+            raise EngineError(script.failure, script.fails_to_start)
         entry.console, entry.running = MemoryConsole(_console_log(entry.domain)), Running()
         power = PowerState.PAUSED if paused else PowerState.RUNNING
         self._set(uuid, power, active=True, pid=next(self._pids))

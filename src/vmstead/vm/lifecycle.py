@@ -125,6 +125,8 @@ async def _cause(ctx: Ctx, target: Vm, devices: Sequence[Device], error: EngineE
     """Why a start has failed, where that can be seen, with what to do about it."""
     if (unknown := await unknown_hardware(ctx, vars(target))) is not None:
         return f"{unknown[0]} {unknown[1]}; change it with vm.update"
+    if error.kind is not EngineErrorKind.FAILED:
+        return None
     # It may listen on another address, and something else be wrong.
     taken = await taken_port(ctx, devices)
     return taken and f"{taken}. The engine says: {error}"
